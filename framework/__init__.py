@@ -1,0 +1,48 @@
+"""ringgrad: distributed multi-GPU training in readable Python, in PyTorch's words.
+
+    import ringgrad
+    from ringgrad import nn, optim
+    from ringgrad.nn import functional as F
+
+Tensors live in NumPy arrays (device "cpu") or CuPy arrays ("cuda"); docs/architecture.md is the way into the code.
+Importing this package loads NumPy only: CuPy comes with the first CUDA tensor, mpi4py with the first process group.
+"""
+import importlib
+
+from . import _config, _dtypes, _memory, _methods
+from ._core.modes import (enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
+                          set_grad_enabled)
+from ._core.tensor import Tensor
+from ._device import device
+from ._dtypes import can_cast, dtype, get_default_dtype, promote_types, set_default_dtype
+from ._tensor.info import Size
+
+__version__ = "0.1.0"
+
+if _config.KEEP_MEMORY:
+    _memory.keep_freed_memory()
+
+globals().update({d.name: d for d in _dtypes.ALL})
+globals().update(_dtypes.ALIASES)
+globals().update(_methods.FUNCTIONS)
+
+# Imported when first asked for, so that `import ringgrad` stays quick.
+_LAZY = {name: f"{__name__}.{name}" for name in ("autograd", "cuda", "distributed", "launch", "nn", "ops", "optim", "random", "utils")}
+_LAZY_NAMES = {"save": "serialization", "load": "serialization"}
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return importlib.import_module(_LAZY[name])
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
+    raise AttributeError(f"module 'ringgrad' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_LAZY, *_LAZY_NAMES})
+
+
+__all__ = ["Size", "Tensor", "can_cast", "device", "dtype", "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
+           "is_inference_mode_enabled", "no_grad", "promote_types", "set_default_dtype", "set_grad_enabled",
+           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL), *_dtypes.ALIASES, *_methods.FUNCTIONS]

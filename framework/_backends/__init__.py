@@ -1,0 +1,35 @@
+"""Array libraries behind one interface.
+
+A backend knows an array module (`xp`), how to make and move arrays, and where they are.  `BACKENDS` finds it by the type of an array, which is
+how dispatch does; `for_device` finds it by a device, which is how creation functions do.  CuPy is imported when the first CUDA tensor is asked for.
+"""
+from .._device import device as Device
+from . import numpy_
+
+BACKENDS = {t: numpy_ for t in numpy_.ARRAY_TYPES}
+
+
+def for_device(device):
+    """The backend that holds tensors of `device`.  RuntimeError with the way out where its library or hardware is missing."""
+    if device.type == "cpu":
+        return numpy_
+    return load_cuda()
+
+
+def load_cuda():
+    """Import CuPy, register its array type and return its backend."""
+    from . import cupy_  # CuPy costs 0.4 s to import and a GPU-less program never needs it
+    cupy_.require_device()
+    BACKENDS[cupy_.ARRAY_TYPES[0]] = cupy_
+    return cupy_
+
+
+def of_array(array):
+    """The backend of an array."""
+    return BACKENDS[type(array)]
+
+
+def device_of(array):
+    """The device an array lives on."""
+    backend = BACKENDS[type(array)]
+    return numpy_.CPU if backend is numpy_ else Device("cuda", backend.index_of(array))

@@ -1,0 +1,81 @@
+"""The CUDA backend: CuPy arrays.  Imported only when a CUDA tensor is asked for."""
+import numpy as np
+
+try:
+    import cupy
+except ImportError as error:
+    raise RuntimeError(
+        "CUDA tensors need CuPy, which is not installed: pip install 'ringgrad[cuda13]' (or cuda12), or use device='cpu'"
+    ) from error
+
+xp = cupy
+name = "cupy"
+Array = cupy.ndarray
+ARRAY_TYPES = (cupy.ndarray,)
+COMPUTES_HALF_IN_FLOAT32 = False
+
+
+def require_device(index=None):
+    """RuntimeError, with what was asked and what is there, unless CUDA device `index` exists."""
+    try:
+        count = cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise RuntimeError(f"no CUDA device is available ({error}); use device='cpu'") from None
+    if index is not None and index >= count:
+        raise RuntimeError(f"CUDA error: invalid device ordinal: device cuda:{index} was asked for but this machine has {count}")
+
+
+def asarray(x, dtype=None):
+    """`x` as a CuPy array on the current device; copies only when it must."""
+    return cupy.asarray(x, dtype=dtype)
+
+
+def from_host(array, index=None, stream=None):
+    """Copy a NumPy array to CUDA device `index` (None: the current one)."""
+    require_device(index)
+    with cupy.cuda.Device(index):
+        return cupy.asarray(array)
+
+
+def to_host(array):
+    """Copy to a NumPy array; waits for the device."""
+    return cupy.asnumpy(array)
+
+
+def move(array, index):
+    """`array` on CUDA device `index` (None: where it is)."""
+    if index is None or array.device.id == index:
+        return array
+    require_device(index)
+    with cupy.cuda.Device(index):
+        return cupy.array(array)
+
+
+def index_of(array):
+    """Number of the device that holds `array`."""
+    return array.device.id
+
+
+def data_ptr(array):
+    """Address of the first element in device memory."""
+    return array.data.ptr
+
+
+def synchronize(index=None):
+    """Wait until device `index` (None: the current one) has finished all its work."""
+    with cupy.cuda.Device(index):
+        cupy.cuda.runtime.deviceSynchronize()
+
+
+
+
+def scalar(value, dtype):
+    """A Python number as a NumPy scalar, which CuPy passes to kernels by value; out-of-range integers wrap as torch's do."""
+    return np.asarray(value).astype(dtype)[()]
+
+
+def on_device_of(array):
+    """A context in which kernels go to the device of `array` (an array, a Tensor, or a list of them with gaps)."""
+    if type(array) is list:
+        array = next(a for a in array if a is not None)
+    return getattr(array, "_data", array).device

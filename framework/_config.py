@@ -1,0 +1,17 @@
+"""Settings read from the environment once, when ringgrad is imported."""
+import os
+
+
+def flag(name, default):
+    """A yes/no setting.  ValueError for a value that is neither."""
+    text = os.environ.get(name)
+    if text is None or text == "":
+        return default
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise ValueError(f"{name} must be 1 or 0, not {text!r}")
+
+
+KEEP_MEMORY = flag("RINGGRAD_KEEP_MEMORY", True)

@@ -1,0 +1,22 @@
+"""Broadcasting, undone: the gradient of a broadcast input is summed over the axes along which it was repeated."""
+
+
+def unbroadcast(xp, g, shape):
+    """Sum `g` down to `shape`.  g: (*lead, *dims) -> shape, where dims of `shape` are 1 or equal."""
+    lead = len(g.shape) - len(shape)
+    axes = tuple(range(lead)) + tuple([i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
+    if axes:
+        g = xp.sum(g, axis=axes)
+    return g if g.shape == shape else xp.reshape(g, shape)
+
+
+def mismatch(shapes):
+    """torch's sentence for shapes that do not broadcast together, or None when they do."""
+    for i, a in enumerate(shapes):
+        for b in shapes[i + 1:]:
+            for back in range(1, min(len(a), len(b)) + 1):
+                if a[-back] != b[-back] and 1 not in (a[-back], b[-back]):
+                    at = max(len(a), len(b)) - back
+                    return (f"The size of tensor a ({a[-back]}) must match the size of tensor b ({b[-back]}) at non-singleton dimension {at}: "
+                            f"shapes {list(a)} and {list(b)} do not broadcast")
+    return None

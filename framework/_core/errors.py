@@ -1,0 +1,25 @@
+"""Errors of the array libraries, retold in torch's words with both sides in the sentence."""
+from .._backends import BACKENDS, device_of
+from .broadcasting import mismatch
+
+
+def _arrays(raw):
+    return [a for a in raw if type(a) in BACKENDS and hasattr(a, "dtype")]
+
+
+def mixed_devices(op, raw):
+    """The RuntimeError for operands on different devices."""
+    places = list(dict.fromkeys(str(device_of(a)) for a in _arrays(raw)))
+    return RuntimeError(f"Expected all tensors to be on the same device, but {op.name} found at least two devices, "
+                        f"{' and '.join(places)}! Move one of them with .to('{places[0]}').")
+
+
+def explain(op, error, raw):
+    """Raise torch's error in place of the array library's when the cause is plain; return otherwise."""
+    arrays = _arrays(raw)
+    if len({device_of(a) for a in arrays}) > 1:
+        raise mixed_devices(op, raw) from None
+    if isinstance(error, ValueError) and (op.broadcasts or (op.promote is not None and len(op.inputs) > 1)):
+        clash = mismatch([a.shape for a in arrays])
+        if clash:
+            raise RuntimeError(clash) from None

@@ -1,0 +1,119 @@
+"""In-place operations: the formula's result is stored in the first operand, and the graph is bent to match.
+
+A write through a view is a write to the base.  It is recorded as the pure function it amounts to, base' = view_scatter(base, path, new value of
+the view), and the view's own node is then made anew from base' when the view is next used (graph.refresh_view).
+"""
+from .. import _dtypes
+from .._state import state
+from .graph import refresh_view
+from .op import op, record
+from .tensor import Tensor, unwrap, wrap
+
+
+def apply_inplace(op, target, others, attrs):
+    """target <- op(target, *others, **attrs).  Returns target.
+
+    RuntimeError in torch's words: a leaf that requires grad, a view that must not be written, a result of another shape or a higher type.
+    """
+    if state.tracer is not None:
+        return state.tracer(op, (target, *others), attrs, inplace=True)
+    inputs = (target, *others)
+    for t in inputs:
+        if isinstance(t, Tensor) and t._view is not None:
+            refresh_view(t)
+    records = state.grad and bool(op.rules) and any(isinstance(t, Tensor) and t._requires_grad for t in inputs)
+    check_writable(target, records)
+    raw = [unwrap(t) for t in inputs]
+    backend, converted, result = op.compute(raw, attrs)
+    _check_fits(op, target, result)
+    if records:
+        kept = [converted[0].copy(), *converted[1:]] if op.inputs[0] in op.slots else converted
+        fresh = wrap(target._data)
+        fresh._cell = target._cell
+        record(op, inputs, raw, kept, fresh, attrs, overwrites=True)
+    write(target, backend.asarray(result))
+    if records:
+        rebase(target, fresh._node)
+    return target
+
+
+def write(target, values):
+    """Store raw `values` in the memory of `target` and count the write."""
+    target._data[...] = values
+    target._cell[0] += 1
+
+
+def check_writable(target, records):
+    """RuntimeError, in torch's words, when autograd forbids writing to `target`."""
+    if not isinstance(target, Tensor):
+        raise TypeError(f"an in-place operation writes to a Tensor, not to {type(target).__name__}")
+    if type(target._cell) is not list and not state.inference:
+        raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal "
+                           "tensor before doing inplace update.")
+    if not state.grad:
+        return
+    view = target._view
+    if view is None:
+        if target._requires_grad and target._node is None:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation. Use ringgrad.no_grad() around it, "
+                               "or the out-of-place form.")
+        return
+    if (records or target._requires_grad) and view.blocked is not None:
+        raise RuntimeError(view.blocked)
+    if view.base._requires_grad and view.base._node is None and view.blocked is None:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation. Use ringgrad.no_grad() "
+                           "around it, or the out-of-place form.")
+
+
+def rebase(target, node):
+    """Make `node` the history of `target` after a write; through a view, of its base too."""
+    view = target._view
+    if view is None:
+        target._node, target._requires_grad = node, True
+        return
+    base = view.base
+    new_base = wrap(base._data)
+    new_base._cell = base._cell
+    new_value = wrap(target._data)
+    new_value._node, new_value._requires_grad, new_value._cell = node, True, base._cell
+    record(VIEW_SCATTER, (base, new_value), [base._data, target._data], [base._data, target._data], new_base, {"path": view.path})
+    base._node, base._requires_grad = new_base._node, True
+    view.version = -1
+    refresh_view(target)
+
+
+def _check_fits(op, target, result):
+    have = target._data
+    if tuple(result.shape) != have.shape:
+        raise RuntimeError(f"output with shape {list(have.shape)} doesn't match the broadcast shape {list(result.shape)} "
+                           f"of in-place {op.name}_")
+    if result.dtype != have.dtype and not _dtypes.can_cast(_dtypes.of_numpy(result.dtype), _dtypes.of_numpy(have.dtype)):
+        raise RuntimeError(f"result type {_dtypes.of_numpy(result.dtype).name} can't be cast to the desired output type "
+                           f"{_dtypes.of_numpy(have.dtype).name} of the tensor that {op.name}_ writes to")
+
+
+def _follow(xp, x, path):
+    """Apply the view operations of `path`, to an array or, recorded, to a Tensor."""
+    for op, attrs in path:
+        x = op.apply((x,), attrs) if isinstance(x, Tensor) else op.forward(xp, x, **attrs)
+    return x
+
+
+def view_scatter(xp, base, value, path: tuple):
+    """`base` with the region that `path` leads to replaced by `value`."""
+    out = base.copy()
+    _follow(xp, out, path)[...] = value
+    return out
+
+
+VIEW_SCATTER = op(holomorphic=False, fast=False, grad_name="CopySlices")(view_scatter)
+
+
+@VIEW_SCATTER.vjp("base")
+def _(xp, g, path):
+    return VIEW_SCATTER.apply((g, 0), {"path": path}) if isinstance(g, Tensor) else view_scatter(xp, g, 0, path)
+
+
+@VIEW_SCATTER.vjp("value")
+def _(xp, g, path):
+    return _follow(xp, g, path)

@@ -1,0 +1,325 @@
+"""The op record: formula, one rule per argument, kernel overrides.  See docs/architecture.md, "An op is one paragraph".
+
+    @op(promote=to_float)
+    def silu(xp, x): ...             # parameters without annotation are tensors, annotated ones are attributes
+
+    @silu.vjp("x")                   # gradient for input x; what it names is saved, and nothing else
+    def _(xp, g, out, x): ...
+
+A rule may name inputs, `out`, attributes, and `x_shape` / `x_dtype` / `x_device` (saved without keeping x alive).  A rule for several inputs,
+`@conv.vjp("x", "weight")`, returns one gradient for each and may name `needs`, which says which of them are wanted.
+"""
+import inspect
+
+import numpy as np
+
+from .. import _dtypes
+from .._backends import BACKENDS
+from .._state import state
+from . import errors
+from .graph import OWN, Node, Pick, ViewOf, next_sequence, refresh_view, source_of
+from .tensor import Tensor, _new, wrap
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+REGISTRY = {}  # every op by name
+
+
+class Rule:
+    """The vector-Jacobian product for some inputs of an op (for all, where the op is variadic).
+
+    fn       called as fn(xp, g, *saved values, **attributes)
+    numpy    fn, or the override for NumPy arrays
+    targets  indexes of the inputs whose gradients it returns; a single one returns the gradient itself, several a tuple
+    slots    indexes into the op's save slots, in the order of fn's parameters
+    attrs    names of the attributes that fn takes, and "shapes" where it takes the shapes of all inputs
+    needs    fn takes `needs`, a tuple of bools beside `targets`
+    """
+
+    __slots__ = ("fn", "numpy", "targets", "single", "slots", "attrs", "needs")
+
+    def __init__(self, fn, targets, slots, attrs, needs):
+        self.numpy = fn
+        self.fn, self.targets, self.slots, self.attrs, self.needs = fn, targets, slots, attrs, needs
+        self.single = targets[0] if len(targets) == 1 else None
+
+
+class Op:
+    """One operation.  Calling it runs the general path, `apply`; `compile.fast_function` makes the quick one from the same record."""
+
+    def __init__(self, forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts):
+        self.name = self.__name__ = forward.__name__.rstrip("_")
+        self.__doc__, self.forward, self.promote = forward.__doc__, forward, promote
+        self.view, self.random, self.syncs, self.variadic, self.cuda = view, random, syncs, variadic, cuda
+        self.holomorphic, self.fast = holomorphic, fast and not variadic
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.inputs = tuple(p.name for p in parameters if p.annotation is p.empty)
+        self.attrs = {p.name: p.default for p in parameters if p.annotation is not p.empty}
+        self.broadcasts = promote is not None and len(self.inputs) > 1 if broadcasts is None else broadcasts
+        self.order = tuple(p.name for p in parameters)
+        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+        self.optional = tuple(p.name for p in parameters if p.annotation is p.empty and p.default is None)
+        self.slots, self.users, self.rules, self.overrides = [], [], [], {}
+        self.kernels = _Kernels(self)
+        self.unrolls = not variadic  # every rule is for one input: the engine's plain path may run it
+        self.grad_name = (grad_name or "".join(w[:1].upper() + w[1:] for w in self.name.split("_"))) + "Backward0"
+        if self.name in REGISTRY:
+            raise ValueError(f"an op named {self.name} is registered already")
+        REGISTRY[self.name] = self
+
+    # -- declaration ---------------------------------------------------------------------------------------------------
+
+    def vjp(self, *targets):
+        """Decorator: the gradient rule for the named inputs."""
+        def register(fn):
+            parameters = list(inspect.signature(fn).parameters.values())[2:]
+            names = [p.name for p in parameters]
+            attrs = tuple(n for n in names if n in self.attrs or n == "shapes")
+            indexes = tuple(self.inputs.index(t) for t in targets)
+            slots = tuple(self._slot(n, indexes) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
+            self.rules.append(Rule(fn, indexes, slots, attrs, "needs" in names))
+            self.unrolls = not self.variadic and all(r.single is not None for r in self.rules)
+            return fn
+        return register
+
+    def _slot(self, name, users):
+        if name != "out" and name not in self.inputs and not (
+                name.rpartition("_")[0] in self.inputs and name.rpartition("_")[2] in ("shape", "dtype", "device")):
+            raise TypeError(f"{self.name}: a gradient rule names {name!r}, which is neither an input, `out`, nor an attribute")
+        if name not in self.slots:
+            self.slots.append(name)
+            self.users.append(())
+        at = self.slots.index(name)
+        self.users[at] = tuple(sorted({*self.users[at], *users}))
+        return at
+
+    def kernel(self, backend, vjp=None):
+        """Decorator: an override of the formula (or of the rule whose first input is `vjp`) on one backend, "numpy" or "cupy"."""
+        def register(fn):
+            self.overrides[backend, vjp] = fn
+            self.kernels.clear()
+            for rule in self.rules:
+                if backend == "numpy" and vjp is not None and self.inputs[rule.targets[0]] == vjp:
+                    rule.numpy = fn
+            return fn
+        return register
+
+    def rule_for(self, rule, backend):
+        """The function that computes `rule` on `backend`."""
+        return self.overrides.get((backend.name, self.inputs[rule.targets[0]]), rule.fn)
+
+    # -- the general path ----------------------------------------------------------------------------------------------
+
+    def __call__(self, *args, **kwargs):
+        inputs, attrs = self.bind(args, kwargs)
+        return self.apply(inputs, attrs)
+
+    def bind(self, args, kwargs):
+        """(inputs, attrs) of a call, attributes complete with their defaults.  TypeError as Python gives it for a wrong call."""
+        if self.variadic:
+            return tuple(args[0]), self._bind_rest(args[1:], kwargs)
+        if len(args) > len(self.order):
+            raise TypeError(f"{self.name}() takes {len(self.order)} positional arguments but {len(args)} were given")
+        values = dict(self.defaults)
+        values.update(zip(self.order, args))
+        for key, value in kwargs.items():
+            if key not in self.order:
+                raise TypeError(f"{self.name}() got an unexpected keyword argument {key!r}")
+            values[key] = value
+        for key in self.order:
+            if key not in values:
+                raise TypeError(f"{self.name}() missing 1 required positional argument: {key!r}")
+        return tuple(values[k] for k in self.inputs), {k: values[k] for k in self.attrs}
+
+    def _bind_rest(self, args, kwargs):
+        return {**self.attrs, **dict(zip(self.attrs, args)), **kwargs}
+
+    def apply(self, inputs, attrs):
+        """Run the op on tensors, arrays and numbers: what the fast path must equal.  attrs holds every attribute."""
+        if state.tracer is not None:
+            return state.tracer(self, inputs, attrs)
+        needs = False
+        raw = []
+        for t in inputs:
+            if isinstance(t, Tensor):
+                if t._view is not None:
+                    refresh_view(t)
+                needs = needs or t._requires_grad
+                raw.append(t._data)
+            else:
+                raw.append(t)
+        backend, converted, result = self.compute(raw, attrs)
+        if type(result) in (tuple, list):
+            outputs = [wrap(a) for a in result]
+        else:
+            outputs = wrap(result if type(result) is backend.Array else backend.asarray(result))
+        if self.view:
+            self._tie_views(inputs[0], outputs, attrs)
+        if needs and state.grad and self.rules:
+            record(self, inputs, raw, converted, outputs, attrs)
+        return tuple(outputs) if type(outputs) is list else outputs
+
+    def compute(self, raw, attrs):
+        """(backend, inputs as the formula saw them, its result) for raw arrays.  Errors of the array library come out in torch's words."""
+        backend = _backend_of(self, raw)
+        converted, half = raw, None
+        if self.promote is not None:
+            converted, common = self.promote(raw, backend)
+            if backend.COMPUTES_HALF_IN_FLOAT32 and _dtypes.is_half(common):
+                half = common
+        try:
+            if half is not None:
+                result = in_float32(half, lambda *a: self.kernels[backend.Array](backend.xp, *a, **attrs), converted)
+            else:
+                result = self.kernels[backend.Array](backend.xp, *converted, **attrs)
+        except Exception as error:
+            errors.explain(self, error, converted)
+            raise
+        return backend, converted, result
+
+    def _tie_views(self, x, outputs, attrs):
+        several = type(outputs) is list
+        for i, out in enumerate(outputs if several else [outputs]):
+            if shares_memory(out._data, x._data):
+                tie_view(self, x, out, attrs, i if several else None)
+
+    def __repr__(self):
+        rules = ", ".join("+".join(self.inputs[i] for i in r.targets) for r in self.rules)
+        return f"<op {self.name}({', '.join(self.order)}): gradients for {rules or 'no input'}>"
+
+
+class _Kernels(dict):
+    """Array type -> the function that computes the op there: an override, else the formula."""
+
+    def __init__(self, op):
+        super().__init__()
+        self.op = op
+
+    def __missing__(self, array_type):
+        backend = BACKENDS[array_type]
+        fn = self[array_type] = self.op.overrides.get((backend.name, None), self.op.forward)
+        return fn
+
+
+def op(promote=None, view=False, random=False, syncs=False, variadic=False, holomorphic=True, fast=True, cuda=None, grad_name=None,
+       broadcasts=None):
+    """Decorator: declare an operation.
+
+    promote      type policy, from `promotion`; None leaves the inputs as they are
+    view         the result shares the first input's memory (or does so when it can)
+    random       draws random numbers;  syncs  makes the host wait for the device;  both are refused or noted by graph capture
+    variadic     takes one sequence of tensors first
+    holomorphic  complex gradients are conj(rule(conj(g)));  False: the rule takes care of complex numbers itself
+    fast         compile a quick path (see compile.py)
+    cuda         CUDA C body of an elementwise formula
+    grad_name    what torch calls its backward, without "Backward0"
+    broadcasts   the inputs may have been broadcast; by default true of ops with a promotion policy and two inputs or more
+    """
+    def declare(forward):
+        return Op(forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts)
+    return declare
+
+
+def _backend_of(op, raw):
+    """The backend of the arrays among `raw`.  RuntimeError when they are on different devices."""
+    found = None
+    for a in raw:
+        backend = BACKENDS.get(type(a))
+        if backend is not None and hasattr(a, "dtype"):
+            if found is not None and backend is not found:
+                raise errors.mixed_devices(op, raw)
+            found = backend
+    return found or BACKENDS[np.ndarray]
+
+
+def in_float32(half, fn, args):
+    """fn on float32 copies of the half-precision arrays among `args`; float32 results are rounded back to `half`."""
+    result = fn(*[a.astype(F32) if hasattr(a, "dtype") and _dtypes.is_half(a.dtype) else a for a in args])
+    if type(result) in (tuple, list):
+        return tuple(r.astype(half) if hasattr(r, "dtype") and r.dtype == F32 else r for r in result)
+    return result.astype(half) if hasattr(result, "dtype") and result.dtype == F32 else result
+
+
+def shares_memory(out, x):
+    """Whether `out`, just made from `x`, is a look into its memory rather than a copy."""
+    return out is x or (out.base is not None and (out.base is x or out.base is x.base))
+
+
+def tie_view(op, x, out, attrs, index=None):
+    """Mark the tensor `out` as a view of `x` through `op`."""
+    out._cell = x._cell
+    out._view = None
+    if type(x._cell) is not list:
+        return
+    parent = x._view
+    blocked = None
+    if index is not None:
+        blocked = (f"Output {index} of {op.grad_name} is a view and is being modified inplace. This view is the output of a function that "
+                   "returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the "
+                   "inplace operation by an out-of-place one.")
+    elif not state.grad and not state.inference:
+        blocked = ("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
+                   "ambiguous and error-prone, it is forbidden. Create the view with grad mode enabled, or modify it in no_grad mode.")
+    if parent is None:
+        out._view = ViewOf(x, ((op, attrs),), x._cell[0], blocked)
+    else:
+        out._view = ViewOf(parent.base, (*parent.path, (op, attrs)), x._cell[0], blocked or parent.blocked)
+
+
+def record(op, inputs, raw, converted, outputs, attrs, overwrites=False):
+    """Put one Node (and a Pick per output, when there are several) behind the outputs.  Returns the Node.
+
+    overwrites: the output is about to be written over the first input, of whose old value `converted` holds a copy
+    """
+    node = _new(Node)
+    node.op, node.attrs, node.hooks, node.trace = op, attrs, None, None
+    edges = node.edges = tuple([source_of(t) if isinstance(t, Tensor) and t._data.dtype.kind in "fcV" else None for t in inputs])
+    node.shapes = tuple([a.shape if hasattr(a, "shape") else None for a in raw])
+    node.dtypes = tuple([a.dtype if hasattr(a, "dtype") else None for a in raw])
+    node.saved = save(op, node, inputs, converted, outputs, overwrites)
+    node.seq = next_sequence()
+    if type(outputs) is not list:
+        outputs._node, outputs._requires_grad = node, True
+        return node
+    add_picks(node, [(i, o) for i, o in enumerate(outputs) if o._data.dtype.kind in "fcV"])
+    node.shapes = (*node.shapes, tuple([(o._data.shape, o._data.dtype) for o in outputs]))
+    return node
+
+
+def add_picks(node, outputs):
+    """Give each (index, output) of an operation with several outputs its own Pick in front of `node`."""
+    for i, out in outputs:
+        pick = _new(Pick)
+        pick.op, pick.attrs, pick.hooks, pick.trace, pick.saved, pick.edges = node.op, node.attrs, None, None, (), (node,)
+        pick.index, pick.seq, pick.shapes, pick.dtypes = i, next_sequence(), out._data.shape, out._data.dtype
+        out._node, out._requires_grad = pick, True
+
+
+def save(op, node, inputs, converted, outputs, overwrites=False):
+    """The save slots' entries, in order: only what a wanted gradient will read."""
+    edges, entries = node.edges, []
+    for name, users in zip(op.slots, op.users):
+        wanted = op.variadic or any(edges[i] is not None for i in users)
+        entries.append(_save_one(op, name, edges, inputs, converted, outputs, overwrites) if wanted else None)
+    return tuple(entries)
+
+
+def _save_one(op, name, edges, inputs, converted, outputs, overwrites):
+    if op.variadic:
+        return [(x, t._cell, t._cell[0], edge) if isinstance(t, Tensor) else (x, None, 0, None)
+                for x, t, edge in zip(converted, inputs, edges)]
+    if name == "out":
+        if type(outputs) is list:
+            return tuple([o._data for o in outputs]), None, 0, None
+        return outputs._data, outputs._cell, outputs._cell[0] + overwrites, OWN
+    if name not in op.inputs:
+        name, _, what = name.rpartition("_")
+        x = converted[op.inputs.index(name)]
+        return getattr(x, what, None), None, 0, None
+    i = op.inputs.index(name)
+    x, t = converted[i], inputs[i]
+    if overwrites and i == 0:
+        return x, [0], 0, edges[i]
+    if not isinstance(t, Tensor):
+        return x, None, 0, None
+    return x, t._cell, t._cell[0], source_of(t)
+

@@ -1,0 +1,58 @@
+"""The Tensor: an array, and what autograd has to know of it.  No mathematics here; `_methods.py` attaches the operators.
+
+Slots (private; the public names are in `_methods.py`):
+
+    _data           numpy.ndarray or cupy.ndarray, never a scalar
+    _requires_grad  gradients flow to or through this tensor
+    _node           the graph Node that made it; None for a leaf
+    _cell           [n], shared by all tensors on the same memory; n counts in-place writes
+    _view           ViewOf, when the tensor looks into another one's memory; else None
+    _grad           accumulated gradient (a Tensor), of a leaf or after retain_grad()
+    _hooks          Hooks, when any hook is registered; else None
+"""
+
+_new = object.__new__
+
+
+class Tensor:
+    """A multi-dimensional array of one data type on one device, which can record what is computed from it.
+
+    `Tensor(2, 3)` is an uninitialised float tensor of that shape and `Tensor([1, 2])` copies data, both torch's legacy forms;
+    prefer `ringgrad.tensor`, `ringgrad.zeros`, ...
+    """
+
+    __slots__ = ("_data", "_requires_grad", "_node", "_cell", "_view", "_grad", "_hooks", "__dict__", "__weakref__")
+    __array_priority__ = 1000  # ndarray * Tensor is ours
+
+    __hash__ = object.__hash__
+
+
+class Hooks:
+    """The hooks of one leaf: on its gradient before it is accumulated, and on the leaf after.  Both are dicts by handle id."""
+
+    __slots__ = ("on_grad", "post_accumulate")
+
+    def __init__(self):
+        self.on_grad, self.post_accumulate = {}, {}
+
+
+class InferenceVersion(list):
+    """Version cell of a tensor made in inference mode: recording it for a backward pass is the one thing it refuses."""
+
+    def __getitem__(self, index):
+        raise RuntimeError("Inference tensors cannot be saved for backward. To work around you can make a clone to get a normal tensor and "
+                           "use it in autograd.")
+
+
+def wrap(array, requires_grad=False, cls=Tensor):
+    """A leaf Tensor around `array`, which it shares."""
+    t = _new(cls)
+    t._data, t._requires_grad, t._node, t._cell, t._view, t._grad, t._hooks = array, requires_grad, None, [0], None, None, None
+    return t
+
+
+def unwrap(x):
+    """The array of a Tensor; anything else as it is."""
+    return x._data if isinstance(x, Tensor) else x
+
+

@@ -1,0 +1,19 @@
+"""What is switched on in this thread: gradient recording, a tracer, the default device, ...
+
+Thread-local, because the `local` process group runs ranks as threads.  The engine runs a backward pass in the thread that asked for it, so
+it inherits these.  Class attributes are the values a new thread starts with.
+"""
+import threading
+
+
+class _State(threading.local):
+    grad = True  # record operations for the backward pass
+    inference = False  # new tensors can never enter a graph, and skip version tracking
+    tracer = None  # called as tracer(op, inputs, attrs) in place of every operation: autocast, anomaly mode, profiler, JIT
+    device = None  # default device of creation functions; None is the CPU
+    devices = ()  # the default devices to return to, innermost last
+    anomaly = False  # check gradients for NaN, name the forward line at fault
+    backward_end = None  # callbacks of the backward pass that is running; None outside of one
+
+
+state = _State()

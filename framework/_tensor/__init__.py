@@ -1,0 +1,1 @@
+"""What every Tensor can tell and do without mathematics.  Each file ends in a table ATTRIBUTES, which `_methods.py` attaches."""

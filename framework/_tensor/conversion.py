@@ -1,0 +1,220 @@
+"""Between tensors and everything else: types, devices, NumPy, Python numbers, copies, pickles."""
+import copy as copying
+
+import numpy as np
+
+from .. import ops
+from .._backends import device_of, for_device, of_array
+from .._core.tensor import Tensor, unwrap, wrap
+from .._device import as_device, device
+from .._dtypes import ALIASES, as_dtype, dtype, of_numpy
+
+
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
+    """This tensor in another type, on another device, or both: to(dtype), to(device), to(device, dtype), to(other).
+
+    Returns self when nothing changes and copy=False.  The copy is recorded: gradients come back in this tensor's type and place.
+    """
+    for a in args:
+        if isinstance(a, Tensor):
+            dtype, device = a.dtype, a.device
+        elif isinstance(a, bool):
+            copy, non_blocking = (a, non_blocking) if non_blocking else (copy, a)
+        elif _is_dtype(a):
+            dtype = a
+        elif a is not None:
+            device = a
+    out = self
+    if device is not None and not _is_on(self, as_device(device)):
+        out = ops.to_device(out, as_device(device))
+    if dtype is not None and as_dtype(dtype).np != self._data.dtype:
+        out = ops.astype(out, as_dtype(dtype).np)
+    return ops.copy(out) if copy and out is self else out
+
+
+def _is_dtype(a):
+    return isinstance(a, dtype) or a in (float, int, bool, complex)
+
+
+def _is_on(t, place):
+    here = device_of(t._data)
+    return here.type == place.type and (place.index is None or here.index == place.index or place.type == "cpu")
+
+
+def cpu(self, memory_format=None):
+    """This tensor on the CPU; itself when it is there."""
+    return to(self, device="cpu")
+
+
+def cuda(self, device=None, non_blocking=False, memory_format=None):
+    """This tensor on a CUDA device (default: the current one)."""
+    return to(self, device="cuda" if device is None else device)
+
+
+def type_(self, dtype=None, non_blocking=False):
+    """Without an argument, the name of this tensor's type, such as "ringgrad.FloatTensor"; with one, a copy in that type."""
+    if dtype is None:
+        return ("ringgrad.cuda." if self.device.type == "cuda" else "ringgrad.") + LEGACY_NAMES[self.dtype.name]
+    if isinstance(dtype, str):
+        names = {v: k for k, v in LEGACY_NAMES.items()}
+        legacy = dtype.rpartition(".")[2]
+        if legacy not in names:
+            raise ValueError(f"invalid type: '{dtype}'; the types are {', '.join(names)}")
+        return to(self, as_dtype(names[legacy]))
+    return to(self, dtype=dtype)
+
+
+LEGACY_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
+                "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
+                "bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor"}
+
+
+def type_as(self, other):
+    """This tensor in the type and on the device of `other`."""
+    return to(self, other)
+
+
+def _caster(name, target):
+    def cast(self, memory_format=None):
+        return to(self, dtype=target)
+    cast.__name__ = cast.__qualname__ = name
+    cast.__doc__ = f"This tensor as {target.name}; itself when it is that already."
+    return cast
+
+
+CASTS = {**ALIASES, "bool": as_dtype(bool), "bfloat16": as_dtype("bfloat16"), "char": as_dtype("int8"), "byte": as_dtype("uint8")}
+
+
+def numpy(self, *, force=False):
+    """The NumPy array of this tensor, which shares its memory.
+
+    TypeError for a CUDA tensor, RuntimeError for one that requires grad, unless force=True (which detaches and copies to the host).
+    """
+    if self.requires_grad and not force:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if of_array(self._data).name != "numpy" and not force:
+        raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+    return of_array(self._data).to_host(self._data)
+
+
+def __array__(self, dtype=None, copy=None):
+    a = numpy(self)
+    a = a if dtype is None else a.astype(dtype, copy=False)
+    return a.copy() if copy and a is self._data else a
+
+
+def item(self):
+    """The one element, as a Python number.  RuntimeError when there are more or none."""
+    if self._data.size != 1:
+        raise RuntimeError(f"a Tensor with {self._data.size} elements cannot be converted to Scalar")
+    value = self._data.item()
+    return value if isinstance(value, (bool, int, float, complex)) else float(value)
+
+
+def tolist(self):
+    """The elements as nested lists of Python numbers; a number for a 0-d tensor."""
+    a = of_array(self._data).to_host(self._data)
+    return (a.astype(np.float32) if a.dtype.kind == "V" else a).tolist()
+
+
+def __bool__(self):
+    if self._data.size != 1:
+        raise RuntimeError("Boolean value of Tensor with no values is ambiguous" if not self._data.size else
+                           "Boolean value of Tensor with more than one value is ambiguous")
+    return bool(self._data.item())
+
+
+def __float__(self):
+    return float(_real_item(self))
+
+
+def __int__(self):
+    return int(_real_item(self))
+
+
+def __complex__(self):
+    return complex(item(self))
+
+
+def __index__(self):
+    if self._data.dtype.kind not in "iub" or self._data.size != 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self._data.item())
+
+
+def _real_item(self):
+    value = item(self)
+    if isinstance(value, complex):
+        if value.imag:
+            raise RuntimeError("value cannot be converted to a real number without overflow")
+        return value.real
+    return value
+
+
+def __len__(self):
+    if not self._data.ndim:
+        raise TypeError("len() of a 0-d tensor")
+    return self._data.shape[0]
+
+
+def __contains__(self, element):
+    return bool((self._data == unwrap(element)).any())
+
+
+def __format__(self, spec):
+    if self._data.ndim == 0 and spec:
+        return format(item(self), spec)
+    return object.__format__(self, spec) if spec else str(self)
+
+
+def __deepcopy__(self, memo):
+    if not self.is_leaf:
+        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. "
+                           "Use tensor.detach().clone() for a copy of the values.")
+    if id(self) in memo:
+        return memo[id(self)]
+    new = memo[id(self)] = wrap(self._data.copy(), self._requires_grad, type(self))
+    if self._grad is not None:
+        new._grad = copying.deepcopy(self._grad, memo)
+    for name, value in self.__dict__.items():
+        new.__dict__[name] = copying.deepcopy(value, memo)
+    return new
+
+
+def __reduce_ex__(self, protocol):
+    if not self.is_leaf:
+        raise RuntimeError("only leaf tensors can be pickled: call detach() first, this one was made by "
+                           f"{self.grad_fn.name()}")
+    place = str(device_of(self._data))
+    data = of_array(self._data).to_host(self._data)
+    raw = np.ascontiguousarray(data).view(np.uint16) if data.dtype.kind == "V" else data
+    return _rebuild, (type(self), raw.reshape(data.shape), of_numpy(data.dtype).name, place, self._requires_grad, dict(self.__dict__))
+
+
+def _rebuild(cls, raw, name, place, requires_grad, attributes):
+    """Make a tensor from what `__reduce_ex__` packed."""
+    want = as_dtype(name).np
+    raw = raw.view(want) if want.kind == "V" else raw
+    where = device(place)
+    t = wrap(raw if where.type == "cpu" else for_device(where).from_host(raw, where.index), requires_grad, cls)
+    t.__dict__.update(attributes)
+    return t
+
+
+def pin_memory(self, device=None):
+    """Copy to page-locked host memory, from which copies to a GPU run asynchronously; without CUDA, this tensor."""
+    return self
+
+
+def is_pinned(self, device=None):
+    """Whether this tensor is in page-locked memory."""
+    return False
+
+
+ATTRIBUTES = {
+    "to": to, "cpu": cpu, "cuda": cuda, "type": type_, "type_as": type_as, "numpy": numpy, "__array__": __array__, "item": item, "tolist": tolist,
+    "__bool__": __bool__, "__float__": __float__, "__int__": __int__, "__complex__": __complex__, "__index__": __index__, "__len__": __len__,
+    "__contains__": __contains__, "__format__": __format__, "__deepcopy__": __deepcopy__, "__reduce_ex__": __reduce_ex__,
+    "is_pinned": is_pinned, "pin_memory": pin_memory,
+    **{name: _caster(name, target) for name, target in CASTS.items()},
+}

@@ -1,0 +1,20 @@
+"""All operations, under NumPy's names and signatures, on Tensors.
+
+This namespace is what gradient rules get as `xp` under create_graph=True: a formula written for NumPy reads the same here and is recorded.
+torch's names and arguments (`dim`, `keepdim`, ...) are respelled above, in `_functional`.
+
+A family file registers its ops with @op; plain functions that formulas need besides (`zeros`, `ones_like`, ...) stand in its table HELPERS.
+"""
+import importlib
+import pkgutil
+import sys
+
+from .._core import engine, inplace  # noqa: F401 - inplace registers view_scatter
+from .._core.compile import fast_function
+from .._core.op import REGISTRY
+
+_families = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+globals().update({name: fast_function(op) for name, op in REGISTRY.items()})
+for _family in _families:
+    globals().update(getattr(_family, "HELPERS", {}))
+engine.differentiable = sys.modules[__name__]

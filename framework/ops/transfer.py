@@ -1,0 +1,20 @@
+"""Copies between devices."""
+from .._backends import for_device, of_array
+from .._core.op import op
+from .._core.tensor import Tensor
+from .._device import device
+
+
+@op(fast=False, grad_name="ToCopy", holomorphic=False)
+def to_device(xp, x, place: device):
+    """A copy of `x` on the device `place`.  (*) -> (*)"""
+    backend = for_device(place)
+    if backend is of_array(x):
+        return x.copy() if place.type == "cpu" else backend.move(x, place.index)
+    return of_array(x).to_host(x) if place.type == "cpu" else backend.from_host(x, place.index)
+
+
+@to_device.vjp("x")
+def _(xp, g, x_device):
+    place = device("cpu") if isinstance(x_device, str) else device("cuda", x_device.id)
+    return to_device(g, place) if isinstance(g, Tensor) else to_device.forward(xp, g, place)
