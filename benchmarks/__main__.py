@@ -1,0 +1,25 @@
+"""`python -m benchmarks [section ...]`: all sections, or the named ones."""
+import os
+import sys
+
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")  # read when NumPy and torch are imported, so before anything else
+
+from . import _measure, import_time, tiny_ops, training_steps  # noqa: E402
+
+SECTIONS = {"import": import_time.main, "ops": tiny_ops.main, "steps": training_steps.main}
+
+
+def main(names):
+    unknown = [n for n in names if n not in SECTIONS]
+    if unknown:
+        sys.exit(f"no benchmark named {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
+    torch = _measure.torch_or_none()
+    print(_measure.machine(torch))
+    if torch is None:
+        print("torch is not installed: its columns are missing (make oracle installs it)")
+    for name in names or SECTIONS:
+        SECTIONS[name](torch)
+
+
+main(sys.argv[1:])

@@ -1,0 +1,53 @@
+"""The three networks of the benchmark, written once for either library: `lib` is torch or ringgrad."""
+
+
+def mlp(lib):
+    """784-512-512-10: returns (model, batch) with batch = (x, y) of 128."""
+    nn = lib.nn
+    model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))
+    return model, (lib.randn(128, 784), lib.randint(0, 10, (128,)))
+
+
+def cnn(lib):
+    """The CNN of pytorch/examples mnist without dropout: returns (model, batch) with batch = (x, y) of 64."""
+    nn = lib.nn
+    model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                          nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10))
+    return model, (lib.randn(64, 1, 28, 28), lib.randint(0, 10, (64,)))
+
+
+def char_gpt(lib, layers=4, heads=4, width=128, block=64, batch=12, vocabulary=65):
+    """A GPT of nanoGPT's CPU size: returns (model, batch) with batch = (x, y) of (12, 64)."""
+    nn, F = lib.nn, lib.nn.functional
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.ln_1, self.ln_2 = nn.LayerNorm(width), nn.LayerNorm(width)
+            self.qkv, self.proj = nn.Linear(width, 3 * width, bias=False), nn.Linear(width, width, bias=False)
+            self.up, self.down = nn.Linear(width, 4 * width, bias=False), nn.Linear(4 * width, width, bias=False)
+
+        def forward(self, x):
+            B, T, C = x.shape
+            q, k, v = (p.view(B, T, heads, C // heads).transpose(1, 2) for p in self.qkv(self.ln_1(x)).split(C, dim=2))
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            x = x + self.proj(y.transpose(1, 2).contiguous().view(B, T, C))
+            return x + self.down(F.gelu(self.up(self.ln_2(x))))
+
+    class GPT(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.token, self.position = nn.Embedding(vocabulary, width), nn.Embedding(block, width)
+            self.blocks = nn.ModuleList([Block() for _ in range(layers)])
+            self.ln_f, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
+
+        def forward(self, x):
+            h = self.token(x) + self.position(lib.arange(x.shape[1]))
+            for b in self.blocks:
+                h = b(h)
+            return self.head(self.ln_f(h)).view(-1, vocabulary)
+
+    return GPT(), (lib.randint(0, vocabulary, (batch, block)), lib.randint(0, vocabulary, (batch * block,)))
+
+
+MODELS = {"MLP 784-512-512-10, batch 128": (mlp, 20), "CNN (MNIST), batch 64": (cnn, 3), "char-GPT 4x128, 12x64": (char_gpt, 3)}
