@@ -9,7 +9,7 @@ Importing this package loads NumPy only: CuPy comes with the first CUDA tensor, 
 """
 import importlib
 
-from . import _config, _dtypes, _memory, _methods
+from . import _backends, _config, _dtypes, _memory, _methods
 from ._core.modes import (enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
                           set_grad_enabled)
 from ._core.tensor import Tensor
@@ -22,13 +22,15 @@ __version__ = "0.1.0"
 if _config.KEEP_MEMORY:
     _memory.keep_freed_memory()
 
+_backends.WHEN_CUDA_LOADS.append(lambda: importlib.import_module(f"{__name__}.kernels").register())
+
 globals().update({d.name: d for d in _dtypes.ALL})
 globals().update(_dtypes.ALIASES)
 globals().update(_methods.FUNCTIONS)
 
 # Imported when first asked for, so that `import ringgrad` stays quick.
-_LAZY = {name: f"{__name__}.{name}" for name in ("autograd", "cuda", "distributed", "launch", "nn", "ops", "optim", "random", "utils")}
-_LAZY_NAMES = {"save": "serialization", "load": "serialization"}
+_LAZY = {name: f"{__name__}.{name}" for name in ("autograd", "cuda", "distributed", "kernels", "launch", "nn", "ops", "optim", "random", "utils")}
+_LAZY_NAMES = {"save": "serialization", "load": "serialization", "is_anomaly_enabled": "autograd"}
 
 
 def __getattr__(name):

@@ -10,9 +10,9 @@ from ._tensor import conversion, gradients, info
 
 FUNCTIONS, METHODS, INPLACE = {}, {}, {}
 for _family in FAMILIES:
-    FUNCTIONS.update(_family.FUNCTIONS)
-    METHODS.update(_family.METHODS)
-    INPLACE.update(_family.INPLACE)
+    FUNCTIONS.update(getattr(_family, "FUNCTIONS", {}))
+    METHODS.update(getattr(_family, "METHODS", {}))
+    INPLACE.update(getattr(_family, "INPLACE", {}))
 ATTRIBUTES = {**info.ATTRIBUTES, **gradients.ATTRIBUTES, **conversion.ATTRIBUTES}
 _PARAMETER = {"other": "y", "input": "x"}  # torch's names for the operands of an op
 

@@ -6,6 +6,7 @@ how dispatch does; `for_device` finds it by a device, which is how creation func
 from .._device import device as Device
 from . import numpy_
 
+WHEN_CUDA_LOADS = []  # called once, after CuPy's array type is registered: the CUDA kernels wait here
 BACKENDS = {t: numpy_ for t in numpy_.ARRAY_TYPES}
 
 
@@ -20,7 +21,9 @@ def load_cuda():
     """Import CuPy, register its array type and return its backend."""
     from . import cupy_  # CuPy costs 0.4 s to import and a GPU-less program never needs it
     cupy_.require_device()
-    BACKENDS[cupy_.ARRAY_TYPES[0]] = cupy_
+    BACKENDS[cupy_.Array] = cupy_
+    while WHEN_CUDA_LOADS:
+        WHEN_CUDA_LOADS.pop()()
     return cupy_
 
 

@@ -10,52 +10,91 @@ our own against 1.8 (`make bench` prints the present figures).  A test holds bot
 """
 import functools
 
+import numpy as np
+
 from .._backends import BACKENDS
 from .._state import state
 from . import errors
 from .graph import FREED, OWN, Node, next_sequence, refresh_view
 from .op import F32, F64, shares_memory, tie_view
-from .promotion import same, to_float
+from .quiet import OFF, restore, silence
 from .tensor import Tensor, _new
 
+OPERANDS = (Tensor, int, float, complex, np.generic, *BACKENDS)  # what an operator takes beside a tensor
+LOCALS = {"common", "data", "general", "kind", "new", "node", "out", "state", "token"}  # of the quick path: no parameter may be called so
 TORCH_NAMES = {"x": "input", "y": "other"}  # what torch calls the first two operands
 
 
-def fast_function(op):
-    """The public function of an op, with the record as its attribute `op`."""
+def fast_function(op, operator=False):
+    """The public function of an op, with the record as its attribute `op`.
+
+    operator: make what stands behind a Python operator, which answers NotImplemented to an operand that is neither tensor nor number
+    """
     if op.fast and op.inputs and op.inputs[0] == op.order[0] and op.inputs[0] not in op.optional:
-        function = _compiled(op)
+        function = _compiled_when_called(op, operator)
     else:
         @functools.wraps(op.forward)
         def function(*args, **kwargs):
-            return op.apply(*op.bind(args, kwargs))
+            inputs, attrs = op.bind(args, kwargs)
+            return apply_operator(op, inputs, attrs) if operator else op.apply(inputs, attrs)
         del function.__wrapped__
     function.__name__ = function.__qualname__ = op.name
     function.__doc__, function.__module__, function.op = op.__doc__, op.forward.__module__, op
     return function
 
 
-def _compiled(op):
+def apply_operator(op, inputs, attrs):
+    """`op.apply`, or NotImplemented: Python then asks the other operand, and raises its own TypeError."""
+    for t in inputs:
+        if not isinstance(t, OPERANDS):
+            return NotImplemented
+    return op.apply(inputs, attrs)
+
+
+def _compiled_when_called(op, operator):
+    """A function with the op's signature that gets its body at the first call: compiling all of them would double the time of the import."""
+    taken = LOCALS & set(op.order)
+    if taken:
+        raise TypeError(f"{op.name}: a parameter may not be called {', '.join(sorted(taken))}, which the compiled path uses itself")
     scope = {"state": state, "Tensor": Tensor, "Node": Node, "new": _new, "next_sequence": next_sequence, "F32": F32, "F64": F64, "OWN": OWN,
              "OP": op, "KERNELS": op.kernels, "BACKENDS": BACKENDS, "refresh_view": refresh_view, "explain": errors.explain,
-             "shares_memory": shares_memory, "tie_view": tie_view, "FREED": FREED, "NO_ATTRS": {}}
+             "shares_memory": shares_memory, "tie_view": tie_view, "FREED": FREED, "NO_ATTRS": {}, "OFF": OFF, "silence": silence,
+             "restore": restore, "general": functools.partial(apply_operator, op) if operator else op.apply}
     scope.update({f"default_{n}": v for n, v in op.defaults.items()})
-    exec(compile(source_code(op), f"<ringgrad op {op.name}>", "exec"), scope)
-    return scope[op.name]
+    passed = ", ".join(_spelled(op).values())
+    exec(f"def {op.name}({_signature(op)}):\n    return body_of()({passed})\n", scope)
+    function = scope.pop(op.name)
+
+    def body_of():
+        exec(compile(source_code(op), f"<ringgrad op {op.name}>", "exec"), scope)
+        function.__code__ = scope[op.name].__code__
+        return function
+    scope["body_of"] = body_of
+    return function
+
+
+def _spelled(op):
+    return {n: TORCH_NAMES.get(n, n) for n in op.order}
+
+
+def _signature(op):
+    return ", ".join(f"{spelled}=default_{n}" if n in op.defaults else spelled for n, spelled in _spelled(op).items())
 
 
 def source_code(op):
     """Python source of the quick path."""
-    spelled = {n: TORCH_NAMES.get(n, n) for n in op.order}
+    spelled = _spelled(op)
     inputs = [spelled[n] for n in op.inputs]
-    signature = ", ".join(f"{spelled[n]}=default_{n}" if n in op.defaults else spelled[n] for n in op.order)
     attrs = "{" + ", ".join(f"{n!r}: {spelled[n]}" for n in op.attrs) + "}" if op.attrs else "NO_ATTRS"
-    general = f"return OP.apply(({''.join(i + ', ' for i in inputs)}), {attrs})"
-    lines = [f"def {op.name}({signature}):", "    if state.tracer is not None:", f"        {general}"]
+    general = f"return general(({''.join(i + ', ' for i in inputs)}), {attrs})"
+    lines = [f"def {op.name}({_signature(op)}):", "    if state.tracer is not None:", f"        {general}"]
     lines += _unwrap(op, inputs, general)
     call = ", ".join(f"{i}_a" for i in inputs) + "".join(f", {n}={spelled[n]}" for n in op.attrs)
+    warns = not op.view
+    lines += ["    token = silence(OFF)"] if warns else []
     lines += ["    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", "    except Exception as error:",
               f"        explain(OP, error, ({''.join(i + '_a, ' for i in inputs)}))", "        raise",
+              *(["    finally:", "        restore(token)"] if warns else []),
               "    if type(data) is not kind:", "        data = BACKENDS[kind].asarray(data)",
               "    out = new(Tensor)", "    out._data = data", "    out._grad = out._hooks = None"]
     lines += _views(op, inputs[0], attrs)
@@ -67,19 +106,19 @@ def _unwrap(op, inputs, general):
     """Arrays out of tensors; anything but float32 / float64 tensors (and, beside one, numbers and None) takes the general path."""
     first, lines = inputs[0], []
     lines += [f"    if not isinstance({first}, Tensor):", f"        {general}", f"    {first}_a = {first}._data",
-              f"    kind = type({first}_a)", f"    dtype = {first}_a.dtype"]
+              f"    kind = type({first}_a)", f"    common = {first}_a.dtype"]
     if op.promote is not None:
-        lines += ["    if dtype is not F32 and dtype is not F64:", f"        {general}"]
+        lines += ["    if common is not F32 and common is not F64:", f"        {general}"]
     lines += [f"    if {first}._view is not None:", f"        refresh_view({first})"]
-    numbers = op.promote in (same, to_float)
+    numbers = getattr(op.promote, "numbers", False)
     for name, i in zip(op.inputs[1:], inputs[1:]):
         lines += [f"    if isinstance({i}, Tensor):", f"        {i}_a = {i}._data"]
         if op.promote is not None:
-            lines += [f"        if {i}_a.dtype is not dtype:", f"            {general}"]
+            lines += [f"        if {i}_a.dtype is not common:", f"            {general}"]
         lines += [f"        if {i}._view is not None:", f"            refresh_view({i})", f"        {i}_r = {i}._requires_grad"]
         if name in op.optional:
             lines += [f"    elif {i} is None:", f"        {i}_a = None", f"        {i}_r = False"]
-        elif numbers:
+        if numbers:
             lines += [f"    elif {i}.__class__ is float or {i}.__class__ is int:", f"        {i}_a = {i}", f"        {i}_r = False"]
         lines += ["    else:", f"        {general}"]
     return lines
@@ -98,7 +137,8 @@ def _node(op, inputs, attrs):
         return [f"    {line}" for line in plain]
     first = inputs[0]
     wanted = [f"{first}._requires_grad", *(f"{i}_r" for i in inputs[1:])]
-    lines = [f"    if ({' or '.join(wanted)}) and state.grad:"]
+    kind = ' and data.dtype.kind in "fcV"' if "dtype" in op.attrs else ""
+    lines = [f"    if ({' or '.join(wanted)}) and state.grad{kind}:"]
     for i, want in zip(inputs, wanted):
         lines.append(f"        {i}_n = ({i}._node or {i}) if {want} else None")
     body = ["out._requires_grad = True", "out._node = node = new(Node)", "node.op = OP", f"node.attrs = {attrs}", "node.hooks = node.trace = None",

@@ -8,6 +8,7 @@ With create_graph the rules are called with Tensors and with the differentiable 
 """
 import sys
 from heapq import heapify, heappop, heappush
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +18,11 @@ from .._state import state
 from .broadcasting import unbroadcast
 from .graph import FREED, Node, Pick, refresh_view, unpack
 from .op import F32, F64, in_float32
+from .quiet import OFF, restore, silence
 from .tensor import Tensor, wrap
 
 ndarray = np.ndarray
-differentiable = None  # the namespace `ringgrad.ops`, put here by that package when it is complete
+differentiable: Any = None  # the namespace `ringgrad.ops`, put here by that package when it is complete
 
 ALREADY_FREED = ("Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed). "
                  "Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify retain_graph=True "
@@ -38,6 +40,7 @@ def backward(roots, seeds, keep_graph, create_graph, inputs=None, accumulate=Tru
     """
     was_grad, was_callbacks = state.grad, state.backward_end
     state.grad, state.backward_end = create_graph, []
+    token = silence(OFF)
     try:
         run = _Pass(keep_graph, create_graph, accumulate)
         run.prepare(roots, inputs)
@@ -48,6 +51,7 @@ def backward(roots, seeds, keep_graph, create_graph, inputs=None, accumulate=Tru
             callback()
         return run.captured
     finally:
+        restore(token)
         state.grad, state.backward_end = was_grad, was_callbacks
 
 
@@ -136,7 +140,7 @@ class _Pass:
                 self.run_general(node, g)
             else:
                 self.run_plain(node, g, deliver)
-            if saved and not self.keep_graph:
+            if saved and not self.keep_graph and node.op.frees:
                 node.saved = FREED
 
     def run_plain(self, node, g, deliver):

@@ -3,6 +3,7 @@
 A Node points at the nodes (or leaves) that its gradients go to, never at its own output, so a graph dies by reference count as soon as the
 last tensor that came out of it does.
 """
+from collections import OrderedDict
 from itertools import count
 
 from .._state import state
@@ -97,8 +98,10 @@ def refresh_view(view_tensor):
     version = view_tensor._cell[0]
     if view.version == version:
         return
-    view.version = version
     base = view.base
+    if view.blocked is not None and view.blocked.startswith("Output") and base._requires_grad and state.grad:
+        raise RuntimeError(view.blocked.replace("is being modified", "its base or another view of its base has been modified"))
+    view.version = version
     if view.blocked is not None or not base._requires_grad:
         return
     was, state.grad = state.grad, True
@@ -108,7 +111,20 @@ def refresh_view(view_tensor):
             step = op.apply((step,), attrs)
     finally:
         state.grad = was
-    view_tensor._node, view_tensor._requires_grad = step._node, True
+    set_history(view_tensor, step._node)
+
+
+def set_history(t, node):
+    """Make `node` the history of `t`.  Hooks that follow the tensor, such as retain_grad's, move there; others stay with the old value."""
+    old = t._node
+    t._node, t._requires_grad = node, True
+    if old is None or old.hooks is None or old is node:
+        return
+    for key, hook in list(old.hooks.items()):
+        if getattr(hook, "follows", None) is not None and hook.follows() is t:
+            if node.hooks is None:
+                node.hooks = OrderedDict()
+            node.hooks[key] = old.hooks.pop(key)
 
 
 def source_of(t):

@@ -5,6 +5,7 @@ on_backward_end    a callback at the end of the backward pass that is running
 Tensor.register_post_accumulate_grad_hook and Module.register_forward_pre_hook are the other two, and public.
 """
 from .._state import state
+from .tensor import count_write
 
 
 def array(tensor):
@@ -14,7 +15,7 @@ def array(tensor):
 
 def written(tensor):
     """Tell autograd that the memory of `tensor` was overwritten, so that a backward pass that saved the old value refuses it."""
-    tensor._cell[0] += 1
+    count_write(tensor)
 
 
 def on_backward_end(callback):

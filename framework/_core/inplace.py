@@ -5,9 +5,10 @@ the view), and the view's own node is then made anew from base' when the view is
 """
 from .. import _dtypes
 from .._state import state
-from .graph import refresh_view
+from .graph import refresh_view, set_history
 from .op import op, record
-from .tensor import Tensor, unwrap, wrap
+from .quiet import OFF, restore, silence
+from .tensor import Tensor, count_write, unwrap, wrap
 
 
 def apply_inplace(op, target, others, attrs):
@@ -23,6 +24,7 @@ def apply_inplace(op, target, others, attrs):
             refresh_view(t)
     records = state.grad and bool(op.rules) and any(isinstance(t, Tensor) and t._requires_grad for t in inputs)
     check_writable(target, records)
+    records = records and target._data.dtype.kind in "fcV"
     raw = [unwrap(t) for t in inputs]
     backend, converted, result = op.compute(raw, attrs)
     _check_fits(op, target, result)
@@ -39,8 +41,12 @@ def apply_inplace(op, target, others, attrs):
 
 def write(target, values):
     """Store raw `values` in the memory of `target` and count the write."""
-    target._data[...] = values
-    target._cell[0] += 1
+    token = silence(OFF)
+    try:
+        target._data[...] = values
+    finally:
+        restore(token)
+    count_write(target)
 
 
 def check_writable(target, records):
@@ -50,6 +56,9 @@ def check_writable(target, records):
     if type(target._cell) is not list and not state.inference:
         raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal "
                            "tensor before doing inplace update.")
+    if 0 in target._data.strides and _overlaps(target._data):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                           "Please clone() the tensor before performing the operation.")
     if not state.grad:
         return
     view = target._view
@@ -58,18 +67,23 @@ def check_writable(target, records):
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation. Use ringgrad.no_grad() around it, "
                                "or the out-of-place form.")
         return
-    if (records or target._requires_grad) and view.blocked is not None:
+    if view.blocked is not None and (records or target._requires_grad or view.base._requires_grad):
         raise RuntimeError(view.blocked)
     if view.base._requires_grad and view.base._node is None and view.blocked is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation. Use ringgrad.no_grad() "
                            "around it, or the out-of-place form.")
 
 
+def _overlaps(a):
+    """Whether an expanded array shows one element at several places."""
+    return a.size > 1 and any(step == 0 and n > 1 for step, n in zip(a.strides, a.shape))
+
+
 def rebase(target, node):
     """Make `node` the history of `target` after a write; through a view, of its base too."""
     view = target._view
     if view is None:
-        target._node, target._requires_grad = node, True
+        set_history(target, node)
         return
     base = view.base
     new_base = wrap(base._data)
@@ -77,7 +91,7 @@ def rebase(target, node):
     new_value = wrap(target._data)
     new_value._node, new_value._requires_grad, new_value._cell = node, True, base._cell
     record(VIEW_SCATTER, (base, new_value), [base._data, target._data], [base._data, target._data], new_base, {"path": view.path})
-    base._node, base._requires_grad = new_base._node, True
+    set_history(base, new_base._node)
     view.version = -1
     refresh_view(target)
 

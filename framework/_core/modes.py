@@ -1,5 +1,6 @@
 """The switches of autograd, as context managers and decorators in torch's words.  All are per thread (see _state)."""
 import functools
+import inspect
 
 from .._state import state
 from .inplace import apply_inplace
@@ -20,7 +21,9 @@ def tracer_below(after, outer):
 
 
 def _mark_inference(result, inplace):
-    for t in () if inplace else result if type(result) is tuple else (result,):
+    if inplace or not state.inference:
+        return
+    for t in result if type(result) is tuple else (result,):
         t._cell = InferenceVersion((0,))
 
 
@@ -33,10 +36,36 @@ class _Mode:
         return object.__new__(cls)
 
     def __call__(self, function):
+        if inspect.isgeneratorfunction(function):
+            return self._around_generator(function)
+
         @functools.wraps(function)
         def inside(*args, **kwargs):
             with self.clone():
                 return function(*args, **kwargs)
+        return inside
+
+    def _around_generator(self, function):
+        """The mode holds while the generator runs, and not while its caller does."""
+        @functools.wraps(function)
+        def inside(*args, **kwargs):
+            generator = function(*args, **kwargs)
+            resume, value = generator.send, None
+            try:
+                while True:
+                    with self.clone():
+                        item = resume(value)
+                    try:
+                        resume, value = generator.send, (yield item)
+                    except GeneratorExit:
+                        raise
+                    except BaseException as error:
+                        resume, value = generator.throw, error
+            except StopIteration as end:
+                return end.value
+            finally:
+                with self.clone():
+                    generator.close()
         return inside
 
     def clone(self):
@@ -89,10 +118,13 @@ class set_grad_enabled(_Mode):  # noqa: N801
 
 
 class inference_mode(_Mode):  # noqa: N801
-    """Like `no_grad`, and tensors made inside can never be saved for a backward pass.  `inference_mode(False)` does nothing."""
+    """Like `no_grad`, and tensors made inside can never be saved for a backward pass.
+
+    `inference_mode(False)` records again, below an `inference_mode` or a `no_grad`.
+    """
 
     def __new__(cls, mode=True):
-        return object.__new__(cls)(mode) if callable(mode) else object.__new__(cls)
+        return cls()(mode) if callable(mode) else object.__new__(cls)
 
     def __init__(self, mode=True):
         self.mode = mode if isinstance(mode, bool) else True
@@ -103,8 +135,8 @@ class inference_mode(_Mode):  # noqa: N801
 
     def __enter__(self):
         self.was = state.grad, state.inference, state.tracer
+        state.grad, state.inference = not self.mode, self.mode
         if self.mode:
-            state.grad, state.inference = False, True
             state.tracer = tracer_below(_mark_inference, state.tracer)
 
     def __exit__(self, *_):

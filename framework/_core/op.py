@@ -18,6 +18,7 @@ from .._backends import BACKENDS
 from .._state import state
 from . import errors
 from .graph import OWN, Node, Pick, ViewOf, next_sequence, refresh_view, source_of
+from .quiet import OFF, restore, silence
 from .tensor import Tensor, _new, wrap
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -51,15 +52,15 @@ class Op:
         self.__doc__, self.forward, self.promote = forward.__doc__, forward, promote
         self.view, self.random, self.syncs, self.variadic, self.cuda = view, random, syncs, variadic, cuda
         self.holomorphic, self.fast = holomorphic, fast and not variadic
-        parameters = list(inspect.signature(forward).parameters.values())[1:]
-        self.inputs = tuple(p.name for p in parameters if p.annotation is p.empty)
-        self.attrs = {p.name: p.default for p in parameters if p.annotation is not p.empty}
+        self.order, self.defaults = _parameters(forward, skip=1)
+        notes = forward.__annotations__
+        self.inputs = tuple(n for n in self.order if n not in notes)
+        self.attrs = {n: self.defaults.get(n, inspect.Parameter.empty) for n in self.order if n in notes}
         self.broadcasts = promote is not None and len(self.inputs) > 1 if broadcasts is None else broadcasts
-        self.order = tuple(p.name for p in parameters)
-        self.defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-        self.optional = tuple(p.name for p in parameters if p.annotation is p.empty and p.default is None)
+        self.optional = tuple(n for n in self.inputs if n in self.defaults and self.defaults[n] is None)
         self.slots, self.users, self.rules, self.overrides = [], [], [], {}
         self.kernels = _Kernels(self)
+        self.frees = variadic  # what it saves are values, which a backward pass frees, and not just shapes and types
         self.unrolls = not variadic  # every rule is for one input: the engine's plain path may run it
         self.grad_name = (grad_name or "".join(w[:1].upper() + w[1:] for w in self.name.split("_"))) + "Backward0"
         if self.name in REGISTRY:
@@ -71,8 +72,7 @@ class Op:
     def vjp(self, *targets):
         """Decorator: the gradient rule for the named inputs."""
         def register(fn):
-            parameters = list(inspect.signature(fn).parameters.values())[2:]
-            names = [p.name for p in parameters]
+            names, _ = _parameters(fn, skip=2)
             attrs = tuple(n for n in names if n in self.attrs or n == "shapes")
             indexes = tuple(self.inputs.index(t) for t in targets)
             slots = tuple(self._slot(n, indexes) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
@@ -87,6 +87,7 @@ class Op:
             raise TypeError(f"{self.name}: a gradient rule names {name!r}, which is neither an input, `out`, nor an attribute")
         if name not in self.slots:
             self.slots.append(name)
+            self.frees = self.frees or name == "out" or name in self.inputs
             self.users.append(())
         at = self.slots.index(name)
         self.users[at] = tuple(sorted({*self.users[at], *users}))
@@ -154,7 +155,7 @@ class Op:
             outputs = wrap(result if type(result) is backend.Array else backend.asarray(result))
         if self.view:
             self._tie_views(inputs[0], outputs, attrs)
-        if needs and state.grad and self.rules:
+        if needs and state.grad and self.rules and (type(outputs) is list or outputs._data.dtype.kind in "fcV"):
             record(self, inputs, raw, converted, outputs, attrs)
         return tuple(outputs) if type(outputs) is list else outputs
 
@@ -166,6 +167,7 @@ class Op:
             converted, common = self.promote(raw, backend)
             if backend.COMPUTES_HALF_IN_FLOAT32 and _dtypes.is_half(common):
                 half = common
+        token = silence(OFF)
         try:
             if half is not None:
                 result = in_float32(half, lambda *a: self.kernels[backend.Array](backend.xp, *a, **attrs), converted)
@@ -174,6 +176,8 @@ class Op:
         except Exception as error:
             errors.explain(self, error, converted)
             raise
+        finally:
+            restore(token)
         return backend, converted, result
 
     def _tie_views(self, x, outputs, attrs):
@@ -185,6 +189,18 @@ class Op:
     def __repr__(self):
         rules = ", ".join("+".join(self.inputs[i] for i in r.targets) for r in self.rules)
         return f"<op {self.name}({', '.join(self.order)}): gradients for {rules or 'no input'}>"
+
+
+def _parameters(fn, skip):
+    """(names, {name: default}) of a formula's or rule's parameters after the first `skip`; inspect takes ten times as long at import."""
+    code = fn.__code__
+    positional, keyword_only = code.co_argcount, code.co_kwonlyargcount
+    names = list(code.co_varnames[:positional + keyword_only])
+    values = fn.__defaults__ or ()
+    defaults = {**dict(zip(names[positional - len(values):positional], values)), **(fn.__kwdefaults__ or {})}
+    if code.co_flags & inspect.CO_VARARGS:
+        names.insert(positional, code.co_varnames[positional + keyword_only])
+    return tuple(names[skip:]), {n: defaults[n] for n in names if n in defaults}
 
 
 class _Kernels(dict):
@@ -266,13 +282,15 @@ def tie_view(op, x, out, attrs, index=None):
 
 
 def record(op, inputs, raw, converted, outputs, attrs, overwrites=False):
-    """Put one Node (and a Pick per output, when there are several) behind the outputs.  Returns the Node.
+    """Put one Node (and a Pick per output, when there are several) behind the outputs that can carry a gradient.  Returns the Node.
 
     overwrites: the output is about to be written over the first input, of whose old value `converted` holds a copy
     """
+    if type(outputs) is not list and outputs._data.dtype.kind not in "fcV":
+        return None
     node = _new(Node)
     node.op, node.attrs, node.hooks, node.trace = op, attrs, None, None
-    edges = node.edges = tuple([source_of(t) if isinstance(t, Tensor) and t._data.dtype.kind in "fcV" else None for t in inputs])
+    node.edges = tuple([source_of(t) if isinstance(t, Tensor) and t._data.dtype.kind in "fcV" else None for t in inputs])
     node.shapes = tuple([a.shape if hasattr(a, "shape") else None for a in raw])
     node.dtypes = tuple([a.dtype if hasattr(a, "dtype") else None for a in raw])
     node.saved = save(op, node, inputs, converted, outputs, overwrites)

@@ -44,6 +44,12 @@ class InferenceVersion(list):
                            "use it in autograd.")
 
 
+def count_write(t):
+    """Note that the memory of `t` was overwritten.  Inference tensors, which nothing saves, do not count."""
+    if type(t._cell) is list:
+        t._cell[0] += 1
+
+
 def wrap(array, requires_grad=False, cls=Tensor):
     """A leaf Tensor around `array`, which it shares."""
     t = _new(cls)

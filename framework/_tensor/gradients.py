@@ -151,7 +151,11 @@ def register_hook(self, hook):
     """
     if not _get_requires_grad(self):
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
-    return RemovableHandle(_gradient_hooks(self), hook)
+    hooks = _gradient_hooks(self)
+    handle = RemovableHandle(hooks, hook)
+    for key in [k for k, h in hooks.items() if isinstance(h, _RetainGrad)]:
+        hooks.move_to_end(key)  # .grad keeps what the hooks make of the gradient
+    return handle
 
 
 def _gradient_hooks(t):
@@ -190,18 +194,18 @@ class _RetainGrad:
     """A gradient hook that adds what it sees into a tensor's .grad, without keeping the tensor alive."""
 
     def __init__(self, t):
-        self.tensor = weakref.ref(t)
+        self.follows = weakref.ref(t)  # set_history moves the hook along with this tensor
 
     def __call__(self, g):
-        t = self.tensor()
+        t = self.follows()
         if t is not None:
             engine.accumulate(t, g if g._requires_grad else g._data)
 
 
 def _retains_grad(self):
     """Whether retain_grad() was called on this computed tensor."""
-    return self._node is not None and self._node.hooks is not None and any(
-        isinstance(h, _RetainGrad) and h.tensor() is self for h in self._node.hooks.values())
+    return _get_requires_grad(self) and self._node is not None and self._node.hooks is not None and any(
+        isinstance(h, _RetainGrad) and h.follows() is self for h in self._node.hooks.values())
 
 
 ATTRIBUTES = {

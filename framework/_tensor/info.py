@@ -29,29 +29,6 @@ class Size(tuple):
         return Size, (tuple(self),)
 
 
-class Size(tuple):
-    """The shape of a tensor: a tuple of ints with `numel()`."""
-
-    __slots__ = ()
-
-    def numel(self):
-        """Number of elements of a tensor of this shape."""
-        return int(np.prod(self, dtype=np.int64))
-
-    def __repr__(self):
-        return f"ringgrad.Size({list(self)})"
-
-    def __getitem__(self, index):
-        item = tuple.__getitem__(self, index)
-        return Size(item) if isinstance(index, slice) else item
-
-    def __add__(self, other):
-        return Size(tuple.__add__(self, other))
-
-    def __reduce__(self):
-        return Size, (tuple(self),)
-
-
 def _shape(self):
     """The size of each dimension."""
     return Size(self._data.shape)

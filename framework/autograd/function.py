@@ -6,7 +6,7 @@ from .._core.graph import OWN, Node, next_sequence, refresh_view, source_of
 from .._core.inplace import check_writable, rebase
 from .._core.modes import no_grad
 from .._core.op import Rule, add_picks
-from .._core.tensor import Tensor, _new, wrap
+from .._core.tensor import Tensor, _new, count_write, wrap
 from .._state import state
 
 
@@ -51,7 +51,7 @@ class FunctionCtx:
 class _FunctionOp:
     """What the engine needs to know of a Function subclass: one rule for all inputs, which calls its backward."""
 
-    unrolls, variadic, holomorphic, promote, overrides, view, fast = False, True, False, None, {}, False, False
+    unrolls, variadic, holomorphic, promote, overrides, view, fast, frees = False, True, False, None, {}, False, False, True
 
     def __init__(self, cls):
         self.cls, self.name, self.grad_name = cls, cls.__name__, f"{cls.__name__}Backward"
@@ -68,9 +68,9 @@ class _FunctionOp:
         recorded = any(isinstance(x, Tensor) for x in grads)
         backend = of_array(next(x._data if isinstance(x, Tensor) else x for x in grads if x is not None))
         filled = []
-        for x, (shape, dtype) in zip(grads, outputs):
-            if x is None:
-                x = backend.xp.zeros(shape, dtype) if ctx.materialize_grads else None
+        for x, form in zip(grads, outputs):
+            if x is None and form is not None and ctx.materialize_grads:
+                x = backend.xp.zeros(*form)
             filled.append(x if x is None or isinstance(x, Tensor) else wrap(x))
         ctx._unpacked = tuple([x if x is None or isinstance(x, Tensor) else wrap(x) for x in saved])
         try:
@@ -86,10 +86,13 @@ class _FunctionOp:
         if len(answer) < expected or any(a is not None for a in answer[expected:]):
             raise RuntimeError(f"function {self.grad_name} returned an incorrect number of gradients (expected {expected}, got {len(answer)})")
         out = []
-        for position, needed in zip([i for i, is_tensor in enumerate(ctx._positions) if is_tensor], needs):
+        for position, needed in zip([i for i, shape in enumerate(ctx._positions) if shape is not None], needs):
             pg = answer[position]
             if pg is not None and not isinstance(pg, Tensor):
-                raise TypeError(f"expected Tensor or None as gradient {position} of {self.grad_name}, but got {type(pg).__name__}")
+                raise RuntimeError(f"expected Variable or None (got {type(pg).__name__}) as gradient {position} of {self.grad_name}")
+            if pg is not None and not _expands_to(ctx._positions[position], pg._data.shape):
+                raise RuntimeError(f"Function {self.grad_name} returned an invalid gradient at index {position} - got {list(pg._data.shape)} "
+                                   f"but expected shape compatible with {list(ctx._positions[position])}")
             out.append(None if pg is None or not needed else pg if recorded else pg._data)
         return out
 
@@ -132,7 +135,7 @@ class Function:
         for t in tensors:
             if t._view is not None:
                 refresh_view(t)
-        ctx._positions = [isinstance(a, Tensor) for a in args]
+        ctx._positions = [a._data.shape if isinstance(a, Tensor) else None for a in args]
         ctx.needs_input_grad = tuple([isinstance(a, Tensor) and a._requires_grad for a in args])
         records = state.grad and any(ctx.needs_input_grad)
         with no_grad():
@@ -151,26 +154,27 @@ class Function:
         dirty = {id(t) for t in ctx._dirty}
         for t in ctx._dirty:
             check_writable(t, records)
-            t._cell[0] += 1
+            count_write(t)
         outputs = tuple([wrap(o._data) if isinstance(o, Tensor) and id(o) not in dirty and any(o is t for t in tensors) else o
                          for o in outputs])
         if not records:
             ctx._to_save = ()
             return outputs
         constants = {id(t) for t in ctx._constants}
-        live = [o for o in outputs if isinstance(o, Tensor) and id(o) not in constants and o._data.dtype.kind in "fcV"]
+        live = [(i, o) for i, o in enumerate(outputs)
+                if isinstance(o, Tensor) and id(o) not in constants and o._data.dtype.kind in "fcV"]
         node = _new(Node)
         node.op, node.hooks, node.trace, node.dtypes = cls._op, None, None, None
         node.edges = tuple([source_of(t) for t in tensors])
-        node.attrs = {"ctx": ctx, "outputs": tuple([(o._data.shape, o._data.dtype) for o in live])}
+        node.attrs = {"ctx": ctx, "outputs": tuple([(o._data.shape, o._data.dtype) if isinstance(o, Tensor) else None for o in outputs])}
         node.seq = next_sequence()
         node.shapes = (*(t._data.shape for t in tensors), node.attrs["outputs"])
-        if len(live) == 1:
-            made = [(live[0], node)]
+        if len(outputs) == 1:
+            made = [(o, node) for _, o in live]
         else:
-            stand_ins = [wrap(o._data) for o in live]
-            add_picks(node, list(enumerate(stand_ins)))
-            made = [(o, s._node) for o, s in zip(live, stand_ins)]
+            stand_ins = [(i, wrap(o._data)) for i, o in live]
+            add_picks(node, stand_ins)
+            made = [(o, s._node) for (_, o), (_, s) in zip(live, stand_ins)]
         for output, own in made:
             if id(output) in dirty:
                 rebase(output, own)
@@ -186,6 +190,11 @@ def _entry(t, node):
         return None
     source = OWN if t._node is node else source_of(t)
     return t._data, t._cell, t._cell[0], source
+
+
+def _expands_to(shape, larger):
+    """Whether `shape` broadcasts to `larger`, so that a gradient of that shape can be summed down to it."""
+    return len(shape) <= len(larger) and all(n in (1, m) for n, m in zip(reversed(shape), reversed(larger)))
 
 
 def once_differentiable(backward):

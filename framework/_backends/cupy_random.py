@@ -1,0 +1,72 @@
+"""The random source of a CUDA device: the Philox kernels of `philox.py` on a {seed, counter} pair in device memory."""
+import math
+import threading
+
+import cupy
+import numpy as np
+
+from .philox import PER_BLOCK, SOURCE
+
+_THREADS, _MOST_BLOCKS = 256, 4096
+
+
+class CudaSource:
+    """What `_rng.HostSource` is for the CPU.  Draws are atomic and go to the current stream."""
+
+    STATE_WORDS = 1
+
+    def __init__(self, index):
+        self._device = cupy.cuda.Device(index)
+        self._lock = threading.Lock()
+        with self._device:
+            self._module = cupy.RawModule(code=SOURCE, options=("-std=c++17",))
+            self._pair = cupy.zeros(2, np.uint64)
+
+    def restart(self, seed):
+        """Begin the stream of a seed."""
+        self.restore((0,), seed)
+
+    def state(self):
+        """The counter: one word of 64 bits.  Waits for the device."""
+        return self._pair[1:].get()
+
+    def restore(self, words, seed):
+        """Go back to what `state` returned."""
+        with self._device:
+            self._pair.set(np.array([seed, words[0]], np.uint64))
+
+    def uniform(self, shape, dtype):
+        """Numbers from [0, 1)."""
+        return self._draw(f"uniform_{dtype.name}", shape, dtype)
+
+    def normal(self, shape, dtype):
+        """Standard normal numbers."""
+        return self._draw(f"normal_{dtype.name}", shape, dtype)
+
+    def exponential(self, shape, dtype):
+        """Exponential numbers of rate 1."""
+        u = self.uniform(shape, dtype)
+        with self._device:
+            return -cupy.log1p(-u)
+
+    def integers(self, low, high, shape):
+        """Integers from [low, high), by remainder as in torch: the bias is below (high - low) / 2^64."""
+        bits = self._draw("bits64", shape, np.dtype(np.uint64))
+        with self._device:
+            return (bits % np.uint64(high - low)).view(np.int64) + np.int64(low) if high < 2**63 else bits % np.uint64(high - low)
+
+    def permutation(self, n):
+        """The numbers 0 ... n - 1 in the order of random keys."""
+        with self._device:
+            return cupy.argsort(self._draw("bits64", (n,), np.dtype(np.uint64)))
+
+    def _draw(self, kernel, shape, dtype):
+        n = math.prod(shape)
+        with self._device, self._lock:
+            out = cupy.empty(shape, dtype)
+            if n:
+                blocks = -(-n // PER_BLOCK[kernel])
+                grid = min(-(-blocks // _THREADS), _MOST_BLOCKS)
+                self._module.get_function(kernel)((grid,), (_THREADS,), (self._pair, out, np.uint64(n)))
+                self._module.get_function("advance")((1,), (1,), (self._pair, np.uint64(blocks)))
+            return out

@@ -1,0 +1,20 @@
+"""CUDA sources and the overrides made from them.  Loaded with the first CUDA tensor; `check` compiles all of them without a GPU.
+
+sources() lists every CUDA source of the package as (name, text).
+"""
+from . import elementwise
+from .._core.op import REGISTRY
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+def sources():
+    """Every CUDA source of the package: [(name, text)]."""
+    return [(f"{op.name} {dtype}", elementwise.source(op, dtype)) for op in REGISTRY.values() if op.cuda for dtype in FLOATS]
+
+
+def register():
+    """Put the kernels in the place of their formulas on CuPy arrays."""
+    for op in REGISTRY.values():
+        if op.cuda:
+            op.kernel("cupy")(elementwise.kernel(op))

@@ -1,0 +1,114 @@
+"""Scaled dot-product attention.  B: batch and head dimensions, L: queries, S: keys, D: features of queries and keys, E: of values."""
+import functools
+import math
+
+import numpy as np
+
+from .._backends import BACKENDS
+from .._core.op import op
+from .._core.tensor import Tensor, unwrap, wrap
+from ._layer_types import one_type
+from ._run import run
+from .matmul import matmul
+from .softmax import row_exponentials, softmax
+
+_three_types = one_type("scaled_dot_product_attention", "query", "key", "value")
+
+
+def _attention_types(raw, backend):
+    """query, key and value agree; a mask is boolean or of their type, a dropout mask boolean."""
+    _three_types(raw[:3], backend)
+    mask = raw[3]
+    if mask is not None and mask.dtype.kind != "b" and mask.dtype != raw[0].dtype:
+        raise RuntimeError(f"Expected attn_mask dtype to be bool or to match query dtype, but got attn_mask.dtype: {mask.dtype} and "
+                           f"query.dtype: {raw[0].dtype} instead.")
+    return raw, raw[0].dtype
+
+
+@op(promote=_attention_types, fast=False, broadcasts=True)
+def scaled_dot_product_attention(xp, q, k, v, mask=None, kept=None, causal: bool = False, scale: float = 1.0, keep_scale: float = 1.0):
+    """(softmax(scale * q k^T + mask) v, the softmax).  q: (*B, L, D), k: (*B, S, D), v: (*B, S, E) -> (*B, L, E), (*B, L, S)
+
+    mask    boolean, True where a query may look, or of q's type and added; broadcasts to (*B, L, S).  A query that may look nowhere gets 0
+    causal  queries look at no later keys
+    kept    boolean dropout mask of the softmax, which is scaled by keep_scale
+
+    Vaswani et al. 2017, arXiv:1706.03762.
+    """
+    p = xp.matmul(q * scale, xp.swapaxes(k, -1, -2))
+    bias = _bias(xp, mask, p.shape, causal, p.dtype)
+    if bias is not None:
+        p += bias
+    if xp is np and mask is None and p.size:
+        p, total, _ = row_exponentials(p, out=p)
+    else:
+        high = p.max(axis=-1, keepdims=True)
+        p = xp.exp(p - xp.maximum(high, xp.finfo(p.dtype).min))
+        total = p.sum(axis=-1, keepdims=True)
+        total += total == 0
+    p *= 1 / total
+    return _product(xp, p if kept is None else xp.multiply(p, kept) * keep_scale, v), p
+
+
+@scaled_dot_product_attention.vjp("q", "k", "v", "mask")
+def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
+    g, p = g[0], out[1]
+    if isinstance(g, Tensor):
+        p = _differentiable_softmax(xp, q, k, mask, causal, scale)
+    else:
+        q, k, v, g, p = [_wide(a) for a in (q, k, v, g, p)]
+    dropped = p if kept is None else p * kept * keep_scale
+    gv = _product(xp, xp.swapaxes(dropped, -1, -2), g) if needs[2] else None
+    if not (needs[0] or needs[1] or needs[3]):
+        return None, None, gv, None
+    gp = run(matmul, xp, g, xp.swapaxes(v, -1, -2))
+    if kept is not None:
+        gp = gp * kept * keep_scale
+    gp = gp * p
+    scores = gp - p * xp.sum(gp, axis=-1, keepdims=True)
+    gq = _product(xp, scores, k * scale) if needs[0] else None
+    gk = _product(xp, xp.swapaxes(scores, -1, -2), q * scale) if needs[1] else None
+    return gq, gk, gv, scores if needs[3] else None
+
+
+def _differentiable_softmax(xp, q, k, mask, causal, scale):
+    """The softmax once more, recorded."""
+    scores = run(matmul, xp, q * scale, xp.swapaxes(k, -1, -2))
+    raw = unwrap(q)
+    added = mask if isinstance(mask, Tensor) and unwrap(mask).dtype.kind != "b" else None
+    fixed = _bias(BACKENDS[type(raw)].xp, unwrap(mask) if added is None else None, scores.shape, causal, raw.dtype)
+    for bias in (added, fixed):
+        if bias is not None:
+            scores = scores + (bias if isinstance(bias, Tensor) else wrap(bias))
+    return run(softmax, xp, scores, axis=-1)
+
+
+def _bias(xp, mask, shape, causal, dtype):
+    """What is added to the scores: 0 where a query may look and -inf elsewhere, or the mask itself; None for nothing."""
+    bias = None
+    if mask is not None:
+        bias = xp.where(mask, 0, xp.asarray(-math.inf, dtype)) if mask.dtype.kind == "b" else mask
+    if causal:
+        future = _future(*shape[-2:], dtype) if xp is np else xp.asarray(_future(*shape[-2:], dtype))
+        bias = future if bias is None else bias + future
+    return bias
+
+
+@functools.lru_cache(maxsize=8)
+def _future(queries, keys, dtype):
+    """(queries, keys): -inf above the diagonal, 0 elsewhere."""
+    return np.triu(np.full((queries, keys), -np.inf, dtype), 1)
+
+
+def _wide(a):
+    """Half precision is computed in float32 on the CPU; the engine rounds the gradients."""
+    return a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype.itemsize == 2 else a
+
+
+def _product(xp, a, b):
+    """a @ b; on the CPU with the last batch dimension, the heads, stored next to the features, which is where models want them next."""
+    if xp is not np or a.ndim < 3 or a.shape[:-2] != b.shape[:-2]:
+        return run(matmul, xp, a, b)
+    *batch, heads, rows, _ = (1,) * (a.ndim == 3) + a.shape
+    y = np.empty((*batch, rows, heads, b.shape[-1]), a.dtype).swapaxes(-2, -3).reshape(*a.shape[:-1], b.shape[-1])
+    return np.matmul(a, b, out=y)

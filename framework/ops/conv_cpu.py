@@ -1,0 +1,174 @@
+"""Convolution on the CPU: a few images at a time, in buffers that stay in the cache.
+
+Windows are copied to a matrix for the forward pass and copied anew for the weight's gradient; the input's gradient adds them up.
+"""
+import itertools
+import math
+
+import numpy as np
+
+from ._windows import places, windows
+from .conv import check, conv_transpose, conv_weight, convolution, grouped
+
+COLUMNS = 500  # small images are taken together until the matrix product has about so many columns
+NARROW = 128  # up to so many rows BLAS is a fifth faster at the transposed product, and transposing back costs less than that
+GROUPED = 1 << 20  # elements of windows at a time in grouped transposed convolution
+
+
+class _Chunks:
+    """How the images (N, C, *in) meet the windows of a convolution, m of them at a time, in buffers that one chunk after the other uses.
+
+    Iterating gives slices of the batch.  A chunk's windows stand in a matrix: (groups, C / groups * kernel size, m * out size).
+    """
+
+    def __init__(self, n, channels, size, kernel, out, stride, padding, dilation, groups, dtype):
+        self.n, self.channels, self.size, self.kernel, self.out, self.groups = n, channels, size, kernel, out, groups
+        self.stride, self.dilation, self.area = stride, dilation, math.prod(out)
+        self.m = max(1, min(n, COLUMNS // max(1, self.area)))
+        self.columns = np.empty(channels * math.prod(kernel) * self.m * self.area, dtype)
+        self.padded = None
+        if any(padding):
+            self.padded = np.zeros((self.m, channels, *(s + 2 * p for s, p in zip(size, padding))), dtype)
+            self.inner = self.padded[(..., *(slice(p, p + s) for s, p in zip(size, padding)))]
+
+    def __iter__(self):
+        for start in range(0, self.n, self.m):
+            yield slice(start, min(start + self.m, self.n))
+
+    def shaped(self, m):
+        """The buffer for the windows of m images: as (C, *kernel, m, *out), and as the matrix."""
+        flat = self.columns[:self.columns.size // self.m * m]
+        return flat.reshape(self.channels, *self.kernel, m, *self.out), flat.reshape(self.groups, -1, m * self.area)
+
+    def images_first(self, rows, m):
+        """(groups, rows, m * out size) -> (m, groups * rows, *out)."""
+        return np.moveaxis(rows.reshape(-1, m, *self.out), 1, 0)
+
+    def images_last(self, g):
+        """(m, K, *out) -> (groups, K / groups, m * out size)."""
+        m, k = g.shape[:2]
+        return np.moveaxis(g.reshape(m, k, self.area), 0, 1).reshape(self.groups, k // self.groups, m * self.area)
+
+    def each_im2col(self, x):
+        """Yield (slice of the batch, its matrix of windows)."""
+        source = self.windows_of(x if self.padded is None else self.padded)
+        kernel_dims = (slice(None),) * (1 + len(self.kernel))
+        for s in self:
+            m = s.stop - s.start
+            columns, matrix = self.shaped(m)
+            if self.padded is None:
+                columns[...] = source[(*kernel_dims, s)]
+            else:
+                self.inner[:m] = x[s]
+                columns[...] = source[(*kernel_dims, slice(0, m))]
+            yield s, matrix
+
+    def windows_of(self, x):
+        """(C, *kernel, N, *out), a view."""
+        d = len(self.kernel)
+        return windows(np, x, self.kernel, self.out, self.stride, self.dilation).transpose(1, *range(2, 2 + d), 0, *range(2 + d, 2 + 2 * d))
+
+
+@convolution.kernel("numpy")
+def _(xp, x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    out = check(x, weight, bias, stride, padding, dilation, groups)
+    chunks = _Chunks(len(x), x.shape[1], x.shape[2:], weight.shape[2:], out, stride, padding, dilation, groups, x.dtype)
+    w = grouped(weight, groups)
+    y = np.empty((len(x), len(weight), *out), x.dtype)
+    rows = y.reshape(len(x), groups, -1, chunks.area) if y.size else y
+    column = None if bias is None else bias.reshape(groups, -1, 1)
+    for s, matrix in chunks.each_im2col(x):
+        alone = s.stop - s.start == 1
+        product = np.matmul(w, matrix, out=rows[s.start] if alone else None)
+        if bias is not None:
+            product += column
+        if not alone:
+            y[s] = chunks.images_first(product, s.stop - s.start)
+    return y
+
+
+@conv_transpose.kernel("numpy")
+def _(xp, x, weight, bias=None, size=(), stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    y = np.zeros((len(x), weight.shape[1] * groups, *size), x.dtype)
+    out = x.shape[2:]
+    if groups > 1:
+        m = max(1, GROUPED // max(1, y.shape[1] * math.prod(weight.shape[2:]) * math.prod(out)))
+        for i in range(0, len(x), m):
+            y[i:i + m] = conv_transpose.forward(np, x[i:i + m], weight, None, size, stride, padding, dilation, groups)
+    elif max(stride) == 1 and size[-1] <= 1.2 * out[-1] and math.prod(out) > COLUMNS // 4:
+        _add_rows(x, weight, y, padding, dilation)
+    else:
+        _add_channels(x, weight, y, stride, padding, dilation)
+    if bias is not None:
+        y += bias.reshape(-1, *(1,) * len(size))
+    return y
+
+
+def _add_rows(x, weight, y, padding, dilation):
+    """y += conv_transpose(x, weight) of stride 1.
+
+    Kernel elements along the last axis meet in the matrix product, for which x is copied once for each of them to its place in a row of y.
+    The results for the other elements are added as whole rows of memory.
+    """
+    *lead, width = weight.shape[2:]
+    *size, row = y.shape[2:]
+    *out, cut = x.shape[2:]
+    k, c = weight.shape[:2]
+    shifted = np.zeros((width, k, *out, row), x.dtype)
+    spans = [_overlap(j * dilation[-1] - padding[-1], cut, row) for j in range(width)]
+    matrix = _by_offset(weight)
+    parts = np.empty((math.prod(lead), c, *out, row), x.dtype)
+    for image, target in zip(x, y):
+        for j, (here, there) in enumerate(spans):
+            shifted[j, ..., there] = image[..., here]
+        np.dot(matrix, shifted.reshape(width * k, -1), out=parts.reshape(len(matrix), -1))
+        for part, at in zip(parts, itertools.product(*map(range, lead))):
+            moves = [_overlap(i * d - p, o, n) for i, d, p, o, n in zip(at, dilation, padding, out, size)]
+            target[(slice(None), *(there for _, there in moves))] += part[(slice(None), *(here for here, _ in moves))]
+
+
+def _by_offset(weight):
+    """(K, C, *lead, width) -> (lead size * C, width * K)."""
+    d = weight.ndim
+    return weight.transpose(*range(2, d - 1), 1, d - 1, 0).reshape(-1, weight.shape[-1] * len(weight))
+
+
+def _overlap(shift, n, m):
+    """(slice of n elements, slice of the m elements they fall on when moved by `shift`)."""
+    start, stop = max(0, shift), min(m, n + shift)
+    return slice(start - shift, max(start, stop) - shift), slice(start, max(start, stop))
+
+
+def _add_channels(x, weight, y, stride, padding, dilation):
+    """y += conv_transpose(x, weight).  Windows are added with the channels last, where they are long runs of memory."""
+    kernel, out, size = weight.shape[2:], x.shape[2:], y.shape[2:]
+    n, k, c, area = len(x), len(weight), weight.shape[1], math.prod(out)
+    rows = np.ascontiguousarray(np.moveaxis(weight, 1, -1)).reshape(k, -1)  # (K, kernel size * C)
+    m = max(1, min(n, COLUMNS // max(1, area)))
+    columns = np.empty((m * area, rows.shape[1]), x.dtype)
+    padded = np.empty((m, *(s + 2 * p for s, p in zip(size, padding)), c), x.dtype)
+    inner = padded[(slice(None), *(slice(p, p + s) for s, p in zip(size, padding)))]
+    for start in range(0, n, m):
+        images = x[start:start + m]
+        m = len(images)
+        part = np.matmul(images.reshape(m, k, area).swapaxes(1, 2).reshape(m * area, k), rows, out=columns[:m * area])
+        part = part.reshape(m, *out, -1, c)
+        padded[:m] = 0
+        for i, at in enumerate(itertools.product(*map(range, kernel))):
+            padded[(slice(0, m), *places(at, out, stride, dilation))] += part[..., i, :]
+        y[start:start + m] = np.moveaxis(inner[:m], -1, 1)
+
+
+@conv_weight.kernel("numpy")
+def _(xp, x, y, kernel=(), stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    chunks = _Chunks(len(y), y.shape[1], y.shape[2:], kernel, x.shape[2:], stride, padding, dilation, groups, x.dtype)
+    turned = x.shape[1] <= NARROW
+    if not len(x):
+        return np.zeros((x.shape[1], y.shape[1] // groups, *kernel), x.dtype)
+    total = 0
+    for s, matrix in chunks.each_im2col(y):
+        rows = chunks.images_last(x[s])
+        total += matrix @ rows.swapaxes(1, 2) if turned else rows @ matrix.swapaxes(1, 2)
+    if turned:
+        total = np.ascontiguousarray(total.swapaxes(1, 2))
+    return total.reshape(x.shape[1], -1, *kernel)

@@ -1,0 +1,59 @@
+"""Sums and products of everything up to here, along one axis.  (*) -> (*)"""
+
+from .._core.op import op
+from .._core.promotion import same
+from .._core.tensor import Tensor
+from .reductions import sum_type
+
+
+@op(promote=same)
+def cumsum(xp, x, axis: int):
+    """out[i] = x[0] + ... + x[i] along `axis`; integers and bools in int64."""
+    return xp.cumsum(x, axis, dtype=sum_type(x)) if x.ndim else x.astype(sum_type(x) or x.dtype)
+
+
+@cumsum.vjp("x")
+def _(xp, g, x_shape, axis):
+    return _sum_from_here(xp, g, axis) if x_shape else g
+
+
+@op(promote=same)
+def cumprod(xp, x, axis: int):
+    """out[i] = x[0] * ... * x[i] along `axis`; integers and bools in int64."""
+    return xp.cumprod(x, axis, dtype=sum_type(x)) if x.ndim else x.astype(sum_type(x) or x.dtype)
+
+
+@cumprod.vjp("x")
+def _(xp, g, x, out, axis):
+    if not x.ndim:
+        return g
+    zero = x == 0
+    if not bool(zero.any()):
+        return _sum_from_here(xp, g * out, axis) / x
+    if isinstance(g, Tensor):
+        return _cumprod_gradient_by_steps(xp, g, x, out, axis)
+    first = zero & (xp.cumsum(zero, axis) == 1)
+    through = xp.cumprod(xp.where(first, 1, x), axis)  # out, had the first zero been one
+    before = _sum_from_here(xp, g * out, axis) / xp.where(zero, 1, x)  # right before the first zero, 0 behind it
+    return xp.where(first, _sum_from_here(xp, g * through, axis), xp.where(zero, 0, before))
+
+
+def _sum_from_here(xp, g, axis):
+    """g[i] + g[i + 1] + ... along `axis`."""
+    return xp.flip(xp.cumsum(xp.flip(g, axis), axis), axis)
+
+
+def _cumprod_gradient_by_steps(xp, g, x, out, axis):
+    """The gradient without a division, so that it can be differentiated again where x is zero; quadratic in the length of `axis`."""
+    def cut(t, start, stop):
+        return t[(slice(None),) * (axis % x.ndim) + (slice(start, stop),)]
+    steps, n = [], x.shape[axis]
+    for k in range(n):
+        others = cut(xp.ones_like(x), 0, 1) if k + 1 == n else xp.concatenate(
+            [cut(xp.ones_like(x), 0, 1), xp.cumprod(cut(x, k + 1, n), axis)], axis)
+        if k:
+            others = others * cut(out, k - 1, k)
+        steps.append(xp.sum(cut(g, k, n) * others, axis, keepdims=True))
+    return xp.concatenate(steps, axis)
+
+

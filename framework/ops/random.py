@@ -1,0 +1,85 @@
+"""Random numbers in the shape, type and place of a tensor.  What was in the tensor plays no part, so its gradient is zero."""
+import numpy as np
+
+from .. import _rng
+from .._backends import device_of
+from .._core.op import op
+
+
+def _random(formula):
+    """Declare a random op of one tensor; its attribute `generator` is None for the default one of the tensor's device."""
+    record = op(random=True, fast=False)(formula)
+
+    @record.vjp("x")
+    def _(xp, g):
+        return xp.zeros_like(g)
+    return record
+
+
+def _source(x, generator):
+    """The generator to draw from.  RuntimeError when it is on another device than `x`."""
+    if generator is None:
+        return _rng.generator_beside(x)
+    place = device_of(x)
+    if generator.device.type != place.type:
+        raise RuntimeError(f"Expected a '{place.type}' device type for generator but found '{generator.device.type}'")
+    return generator
+
+
+def _scaled(z, factor, shift):
+    """factor * z + shift, over z."""
+    if factor != 1:
+        z *= factor
+    if shift:
+        z += shift
+    return z
+
+
+@_random
+def normal(xp, x, mean: float = 0.0, std: float = 1.0, generator: object = None):
+    """Normal numbers with this mean and standard deviation."""
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
+    return _scaled(_source(x, generator).normal(x.shape, x.dtype), std, mean)
+
+
+@_random
+def uniform(xp, x, low: float = 0.0, high: float = 1.0, generator: object = None):
+    """Numbers evenly from [low, high)."""
+    if not low <= high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
+    return _scaled(_source(x, generator).uniform(x.shape, x.dtype), high - low, low)
+
+
+@_random
+def exponential(xp, x, rate: float = 1.0, generator: object = None):
+    """Exponential numbers: density rate * exp(-rate * x)."""
+    if not rate > 0:
+        raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
+    return _scaled(_source(x, generator).exponential(x.shape, x.dtype), 1 / rate, 0)
+
+
+@_random
+def log_normal(xp, x, mean: float = 1.0, std: float = 2.0, generator: object = None):
+    """Numbers whose logarithm is normal with this mean and standard deviation."""
+    if not std > 0:
+        raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
+    return xp.exp(_scaled(_source(x, generator).normal(x.shape, x.dtype), std, mean))
+
+
+@_random
+def bernoulli(xp, x, p: object = None, generator: object = None):
+    """Ones with probability `p` (a number or an array that broadcasts; None: the elements of `x` are the probabilities), else zeros."""
+    p = x if p is None else p
+    inside = (p >= 0) & (p <= 1)
+    if not (inside if isinstance(p, (int, float)) else xp is not np or inside.all()):
+        raise RuntimeError(f"Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities lie between 0 and 1, not at {p}")
+    return _source(x, generator).below(x.shape, p).astype(x.dtype)
+
+
+@_random
+def integers(xp, x, low: int, high: int, generator: object = None):
+    """Integers evenly from [low, high), in the type of `x`."""
+    if low >= high:
+        raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
+    return _source(x, generator).integers(low, high, x.shape, x.dtype)

@@ -1,0 +1,161 @@
+"""Orders, ranks and counts.  nan counts as larger than every number, as in NumPy and torch."""
+import numpy as np
+
+from .._core.op import op
+from ._run import run
+from .gathering import add_along_axis, everywhere
+from .shape import wrap_dim
+
+
+def _spread_back(op_with_indices):
+    """The gradient rule of an op with outputs (values, indices) whose values are elements of x along `axis`."""
+    @op_with_indices.vjp("x")
+    def _(xp, g, x_shape, out, axis):
+        return run(add_along_axis, xp, g[0], out[1], shape=x_shape, axis=axis)
+
+
+def order(xp, x, axis, descending):
+    """Indices that sort `x` along `axis`; equal elements keep their order."""
+    if not descending:
+        return xp.argsort(x, axis=axis, kind="stable")
+    n = x.shape[axis]
+    return n - 1 - xp.flip(xp.argsort(xp.flip(x, axis), axis=axis, kind="stable"), axis)
+
+
+def _picked(xp, x, at, axis):
+    """(the elements of `x` at the indices `at` along `axis`, the indices as int64)."""
+    return x[tuple(everywhere(xp, at, axis))], at.astype(np.int64, copy=False)
+
+
+@op(fast=False)
+def sort(xp, x, axis: int = -1, descending: bool = False):
+    """(values, indices) in ascending or descending order along `axis`; equal elements keep their order."""
+    at = order(xp, x, axis, descending)
+    return _picked(xp, x, at, axis)
+
+
+_spread_back(sort)
+
+
+@op()
+def argsort(xp, x, axis: int = -1, descending: bool = False):
+    """The indices of `sort`."""
+    return order(xp, x, axis, descending).astype(np.int64, copy=False)
+
+
+@op(fast=False)
+def topk(xp, x, k: int, axis: int = -1, largest: bool = True):
+    """(values, indices) of the `k` largest (or smallest) along `axis`, the first the extreme.  (*a, n, *b) -> (*a, k, *b)"""
+    n = x.shape[axis]
+    before = (slice(None),) * (axis % x.ndim)
+    if 4 * k < n and xp is np:
+        part = np.argpartition(x, n - k if largest else k - 1, axis=axis)[(*before, slice(n - k, None) if largest else slice(k))] if k else (
+            np.empty((*x.shape[:axis], 0, *x.shape[axis + 1:]), np.int64))
+        part = np.sort(part, axis=axis)  # so that among equal elements the first comes first
+        values = np.take_along_axis(x, part, axis)
+        at = np.take_along_axis(part, order(np, values, axis, largest), axis)
+    else:
+        at = order(xp, x, axis, largest)[(*before, slice(k))]
+    return _picked(xp, x, at, axis)
+
+
+_spread_back(topk)
+
+
+@op(fast=False)
+def kthvalue(xp, x, k: int, axis: int = -1):
+    """(values, indices) of the k-th smallest along `axis`, k from 1; the dimension stays, as 1."""
+    at = xp.argsort(x, axis=axis, kind="stable")[(*(slice(None),) * (axis % x.ndim), slice(k - 1, k))]
+    return _picked(xp, x, at, axis)
+
+
+_spread_back(kthvalue)
+
+
+def _running(name, accumulate):
+    def forward(xp, x, axis: int):
+        values = accumulate(xp).accumulate(x, axis=axis) if xp is np else _scan(xp, x, axis, accumulate(xp))
+        here = xp.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - axis - 1))
+        hits = xp.where((x == values) | ((x != x) & (values != values)), here, 0)
+        return values, np.maximum.accumulate(hits, axis=axis) if xp is np else _scan(xp, hits, axis, xp.maximum)
+    forward.__name__ = name
+    forward.__doc__ = f"(values, indices) of the {'largest' if name == 'cummax' else 'smallest'} so far along `axis`; of equal ones the last."
+    record = op(fast=False)(forward)
+    _spread_back(record)
+    return record
+
+
+def _scan(xp, x, axis, combine):
+    """combine.accumulate for array libraries without it: log2(n) steps of doubling reach."""
+    out, reach, before = x.copy(), 1, (slice(None),) * axis
+    while reach < x.shape[axis]:
+        later = combine(out[(*before, slice(reach, None))], out[(*before, slice(None, -reach))])
+        out[(*before, slice(reach, None))] = later
+        reach *= 2
+    return out
+
+
+cummax = _running("cummax", lambda xp: xp.maximum)
+cummin = _running("cummin", lambda xp: xp.minimum)
+
+
+# -- distinct values ---------------------------------------------------------------------------------------------------
+
+@op(syncs=True, fast=False)
+def unique(xp, x):
+    """(values, inverse, counts): the distinct elements in ascending order, for each element of `x` which one it is, and how often each occurs."""
+    values, inverse, counts = xp.unique(x.reshape(-1), return_inverse=True, return_counts=True, equal_nan=False)
+    return values, inverse.reshape(x.shape).astype(np.int64, copy=False), counts.astype(np.int64, copy=False)
+
+
+@op(syncs=True, fast=False)
+def unique_slices(xp, x, axis: int):
+    """`unique` of whole slices: the distinct x[..., i, ...] along `axis`, in lexicographic order.  inverse and counts: 1-d"""
+    slices = xp.moveaxis(x, axis, 0)
+    flat = slices.reshape(len(slices), -1)
+    at = xp.lexsort(flat.T[::-1]) if flat.shape[1] else xp.arange(len(flat))
+    ordered = flat[at]
+    return _runs(xp, ordered, slices[at], axis, at)
+
+
+@op(syncs=True, fast=False)
+def unique_runs(xp, x, axis: int = None):
+    """(values, inverse, counts) of runs of equal neighbours: of elements, or of slices along `axis`."""
+    slices = x.reshape(-1) if axis is None else xp.moveaxis(x, axis, 0)
+    values, inverse, counts = _runs(xp, slices.reshape(len(slices), -1 if slices.size else 1) if slices.size else slices.reshape(len(slices), 0),
+                                    slices, axis or 0, xp.arange(len(slices)))
+    return values, inverse.reshape(x.shape) if axis is None else inverse, counts
+
+
+def _runs(xp, flat, slices, axis, at):
+    """(values, inverse, counts) of runs of equal rows of `flat`; row i is slice `at[i]` of the original."""
+    n = len(flat)
+    first = xp.ones(n, bool)
+    first[1:] = (flat[1:] != flat[:-1]).any(axis=1)
+    starts = xp.flatnonzero(first)
+    inverse = xp.empty(n, np.int64)
+    inverse[at] = xp.cumsum(first) - 1
+    counts = xp.diff(xp.concatenate([starts, xp.asarray([n])])).astype(np.int64, copy=False)
+    return xp.moveaxis(slices[starts], 0, axis), inverse, counts
+
+
+# -- places and counts -------------------------------------------------------------------------------------------------
+
+@op(fast=False)
+def searchsorted(xp, x, y, right: bool = False):
+    """Where the elements of `y` would go in the sorted `x` (its last dimension), before equal ones or after.  (*a, n), (*a, m) -> (*a, m) int64"""
+    side = "right" if right else "left"
+    if x.ndim == 1:
+        return xp.asarray(xp.searchsorted(x, y, side=side)).astype(np.int64, copy=False)
+    out = xp.empty(y.shape, np.int64)
+    rows, wanted, places = x.reshape(-1, x.shape[-1]), y.reshape(-1, y.shape[-1]), out.reshape(-1, y.shape[-1])
+    for row, want, place in zip(rows, wanted, places):
+        place[...] = xp.searchsorted(row, want, side=side)
+    return out
+
+
+@op(syncs=True, fast=False)
+def bincount(xp, x, weights=None, minlength: int = 0):
+    """How often each of 0, 1, 2, ... occurs in `x`, or the sum of its weights.  (n) -> (max(x) + 1, at least minlength)"""
+    counts = xp.bincount(x, weights, minlength)
+    return counts.astype(np.int64 if weights is None else weights.dtype if weights.dtype.kind == "f" else np.float64, copy=False)

@@ -1,0 +1,83 @@
+"""Hyperparameters: checked when an optimizer is made, read as numbers (or device scalars) when it steps."""
+import numpy as np
+
+from .. import _dtypes
+from .._backends import of_array
+from .._core.hooks import written
+from .._core.tensor import Tensor, wrap
+
+
+def check_lr(lr, foreach=False, capturable=False):
+    """ValueError unless `lr` is a non-negative number or a tensor of one such element."""
+    if isinstance(lr, Tensor):
+        if foreach and not capturable:
+            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+        if lr._data.size != 1:
+            raise ValueError("Tensor lr must be 1-element")
+    check_from_zero("learning rate", lr)
+
+
+def check_from_zero(what, value):
+    """ValueError unless 0 <= value."""
+    if not value >= 0.0:
+        raise ValueError(f"Invalid {what}: {value}")
+
+
+def check_betas(betas):
+    """ValueError unless both decay rates lie in [0, 1)."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def check_implementation(foreach, fused, differentiable):
+    """RuntimeError for torch's contradictory choices of implementation."""
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def number(value, on_device=False):
+    """A hyperparameter as a Python number, or as a 0-d array where it lives when `on_device` (no host sync)."""
+    if not isinstance(value, Tensor):
+        return value
+    return value._data.reshape(()) if on_device else value._data.item()
+
+
+def lives_on_device(group, param):
+    """Whether this group's step counts are scalars on the device of `param`, so that a step never waits for it.
+
+    AssertionError, as in torch, for capturable=True with a parameter on the CPU.
+    """
+    is_cuda = of_array(param._data).name != "numpy"
+    if group.get("capturable") and not is_cuda:
+        raise AssertionError("If capturable=True, params and state_steps must be on supported devices: ['cuda'], "
+                             "and one of the params is on the CPU.")
+    return is_cuda and bool(group.get("capturable") or group.get("fused"))
+
+
+def scalar_state(value, group, param):
+    """A 0-d float tensor for a count or product kept in an optimizer's state: on the CPU, unless `lives_on_device`."""
+    wide = _dtypes.get_default_dtype() is _dtypes.float64 and not group.get("fused")
+    dtype = np.float64 if wide else np.float32
+    if not lives_on_device(group, param):
+        return wrap(np.full((), value, dtype))
+    backend = of_array(param._data)
+    with backend.on_device_of(param._data):
+        return wrap(backend.xp.full((), value, dtype))
+
+
+def zeros_state(param, value=0):
+    """A tensor like `param` (same layout and device) filled with `value`."""
+    backend = of_array(param._data)
+    with backend.on_device_of(param._data):
+        return wrap(backend.xp.full_like(param._data, value) if value else backend.xp.zeros_like(param._data))
+
+
+def advance(state, param, group):
+    """Count one step.  Returns the new count: a Python float, or a device scalar when `lives_on_device`."""
+    count = state["step"]._data
+    count += 1
+    written(state["step"])
+    return count if lives_on_device(group, param) else count.item()

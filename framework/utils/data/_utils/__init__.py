@@ -1,0 +1,1 @@
+"""Turning lists of samples into batches."""
