@@ -11,12 +11,13 @@ import ringgrad
 from ringgrad import Tensor, nn
 from ringgrad.autograd import Function
 from ringgrad.autograd.function import once_differentiable
+from ringgrad.nn.modules.batchnorm import _BatchNorm
 
-from ._state import resolve
+from ._state import current, resolve
 from .process_group import ProcessGroup
 
 
-class SyncBatchNorm(nn.BatchNorm1d):
+class SyncBatchNorm(_BatchNorm):
     """Batch normalisation over the batches of all ranks.  (N, C, *) -> (N, C, *)
 
     num_features  C
@@ -38,14 +39,15 @@ class SyncBatchNorm(nn.BatchNorm1d):
         process_group: ProcessGroup | None = None,
         device: Any = None,
         dtype: Any = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device=device, dtype=dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
         self.process_group = process_group
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise with the statistics of all ranks' inputs in training mode, with the running ones in evaluation mode."""
-        if input.dim() < 2:
-            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
+        self._check_input_dim(input)
         takes_batch = self.training or self.running_mean is None
         group = self._group() if takes_batch else None
         if group is None or group.size() == 1:
@@ -58,10 +60,11 @@ class SyncBatchNorm(nn.BatchNorm1d):
         return out
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """Any number of dimensions from 2."""
+        if input.dim() < 2:
+            raise ValueError(f"expected at least 2D input (got {input.dim()}D input)")
 
     def _group(self) -> ProcessGroup | None:
-        return resolve(self.process_group) if self.process_group is not None or is_initialized() else None
+        return None if self.process_group is None and current().default is None else resolve(self.process_group)
 
     def _update(self, mean: Tensor, variance: Tensor, count: float) -> None:
         """Move the running statistics towards this batch's; the variance they keep is the unbiased one."""
@@ -75,10 +78,8 @@ class SyncBatchNorm(nn.BatchNorm1d):
     def convert_sync_batchnorm(cls, module: nn.Module, process_group: ProcessGroup | None = None) -> nn.Module:
         """The module with every batch normalisation below it, or itself, replaced by one over the ranks, with the same parameters."""
         converted = module
-        if isinstance(module, _PLAIN) and not isinstance(module, cls):
-            converted = cls(
-                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats, process_group
-            )
+        if isinstance(module, _BatchNorm) and not isinstance(module, cls):
+            converted = cls(module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats, process_group)
             for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "training"):
                 setattr(converted, name, getattr(module, name))
         for name, child in module.named_children():
@@ -101,8 +102,10 @@ class _Normalize(Function):
         counts, means, squares = table[:, :1], table[:, 1 : channels + 1], table[:, channels + 1 :]
         count = counts.sum()
         if count.item() <= 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape} on rank {group.rank()} and "
-                             f"{int(count.item())} values per channel over all ranks")
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size {tuple(x.shape)} on rank {group.rank()} and "
+                f"{int(count.item())} values per channel over all ranks"
+            )
         mean = (counts * means).sum(0) / count
         apart = means - mean
         variance = (squares + counts * apart * apart).sum(0) / count

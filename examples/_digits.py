@@ -13,7 +13,7 @@ TIMEOUT_S = 5
 
 def read_idx(path):
     """An array from an IDX file (http://yann.lecun.com/exdb/mnist/), gzipped or not.  ValueError when its header and length disagree."""
-    raw = gzip.open(path).read() if path.suffix == ".gz" else path.read_bytes()
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     if len(raw) < 4 or raw[:3] != b"\0\0\x08":
         raise ValueError(f"{path} is not an IDX file of unsigned bytes")
     dims = raw[3]

@@ -10,8 +10,7 @@ Importing this package loads NumPy only: CuPy comes with the first CUDA tensor, 
 import importlib
 
 from . import _backends, _config, _dtypes, _memory, _methods
-from ._core.modes import (enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
-                          set_grad_enabled)
+from ._core.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from ._core.tensor import Tensor
 from ._device import device
 from ._dtypes import can_cast, dtype, get_default_dtype, promote_types, set_default_dtype

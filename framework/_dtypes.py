@@ -4,7 +4,7 @@ A `dtype` is torch's word (`ringgrad.float32`); arrays carry NumPy's (`numpy.dty
 Promotion follows https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc: tensors with dimensions outrank
 0-d tensors, which outrank Python numbers, and a lower rank matters only when its category (bool < integer < float < complex) is higher.
 """
-from functools import lru_cache
+from functools import cache
 
 import ml_dtypes
 import numpy as np
@@ -106,7 +106,7 @@ def is_half(np_dtype):
     return np_dtype in _HALVES
 
 
-@lru_cache(maxsize=None)
+@cache
 def promote_types(a, b):
     """The smallest type that both `a` and `b` convert to, by torch's lattice."""
     a, b = as_dtype(a), as_dtype(b)

@@ -13,6 +13,7 @@ from ._core.tensor import Tensor
 from ._dtypes import ALIASES, ALL
 from ._functional import FAMILIES
 
+MODES = ("enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled")
 HEADER = '"""{0}  Written by `make stubs`; do not edit."""\nfrom typing import Any\n'
 
 
@@ -52,16 +53,15 @@ def tensor_stub():
             lines.append(_function(name, value, "    ", method=True))
     lines += ["", "class Hooks:", "    on_grad: dict[Any, Any]", "    post_accumulate: dict[Any, Any]", "",
               "class InferenceVersion(list[int]): ...", "", "def wrap(array: Any, requires_grad: bool = ..., cls: type[Tensor] = ...) -> Any: ...",
-              "def unwrap(x: Any) -> Any: ...", "def _new(cls: Any) -> Any: ...", ""]
+              "def count_write(t: Any) -> None: ...", "def unwrap(x: Any) -> Any: ...", "def _new(cls: Any) -> Any: ...", ""]
     return "\n".join(lines)
 
 
 def package_stub():
     """Text of framework/__init__.pyi."""
-    lines = [HEADER.format("The public names of ringgrad."), "from ._core.modes import (enable_grad as enable_grad, inference_mode as inference_mode, "
-             "is_grad_enabled as is_grad_enabled,", "    is_inference_mode_enabled as is_inference_mode_enabled, no_grad as no_grad, "
-             "set_grad_enabled as set_grad_enabled)", "from ._core.tensor import Tensor as Tensor", "from ._device import device as device",
-             "from ._dtypes import dtype as dtype", "from ._tensor.info import Size as Size", ""]
+    lines = [HEADER.format("The public names of ringgrad."), *(f"from ._core.modes import {n} as {n}" for n in MODES),
+             "from ._core.tensor import Tensor as Tensor", "from ._device import device as device", "from ._dtypes import dtype as dtype",
+             "from ._tensor.info import Size as Size", ""]
     lines += [f"{name}: Any" for name in sorted({*(d.name for d in ALL), *ALIASES})]
     functions = {name: value for family in FAMILIES for name, value in getattr(family, "FUNCTIONS", {}).items()}
     lines += [_function(name, f) for name, f in sorted(functions.items())]

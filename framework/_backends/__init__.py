@@ -3,11 +3,12 @@
 A backend knows an array module (`xp`), how to make and move arrays, and where they are.  `BACKENDS` finds it by the type of an array, which is
 how dispatch does; `for_device` finds it by a device, which is how creation functions do.  CuPy is imported when the first CUDA tensor is asked for.
 """
+from .._device import CPU
 from .._device import device as Device
 from . import numpy_
 
 WHEN_CUDA_LOADS = []  # called once, after CuPy's array type is registered: the CUDA kernels wait here
-BACKENDS = {t: numpy_ for t in numpy_.ARRAY_TYPES}
+BACKENDS = dict.fromkeys(numpy_.ARRAY_TYPES, numpy_)
 
 
 def for_device(device):
@@ -35,4 +36,4 @@ def of_array(array):
 def device_of(array):
     """The device an array lives on."""
     backend = BACKENDS[type(array)]
-    return numpy_.CPU if backend is numpy_ else Device("cuda", backend.index_of(array))
+    return CPU if backend is numpy_ else Device("cuda", backend.index_of(array))

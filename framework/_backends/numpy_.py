@@ -3,8 +3,6 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from .._device import CPU
-
 _NOTHING = nullcontext()
 xp = np
 name = "numpy"
@@ -31,7 +29,7 @@ def to_host(array):
 
 def index_of(array):
     """The CPU has no index."""
-    return None
+    return
 
 
 def data_ptr(array):

@@ -108,8 +108,8 @@ def _check_fits(op, target, result):
 
 def _follow(xp, x, path):
     """Apply the view operations of `path`, to an array or, recorded, to a Tensor."""
-    for op, attrs in path:
-        x = op.apply((x,), attrs) if isinstance(x, Tensor) else op.forward(xp, x, **attrs)
+    for step, attrs in path:
+        x = step.apply((x,), attrs) if isinstance(x, Tensor) else step.forward(xp, x, **attrs)
     return x
 
 

@@ -163,12 +163,12 @@ class Op:
         """(backend, inputs as the formula saw them, its result) for raw arrays.  Errors of the array library come out in torch's words."""
         backend = _backend_of(self, raw)
         converted, half = raw, None
-        if self.promote is not None:
-            converted, common = self.promote(raw, backend)
-            if backend.COMPUTES_HALF_IN_FLOAT32 and _dtypes.is_half(common):
-                half = common
         token = silence(OFF)
         try:
+            if self.promote is not None:
+                converted, common = self.promote(raw, backend)
+                if backend.COMPUTES_HALF_IN_FLOAT32 and _dtypes.is_half(common):
+                    half = common
             if half is not None:
                 result = in_float32(half, lambda *a: self.kernels[backend.Array](backend.xp, *a, **attrs), converted)
             else:

@@ -225,6 +225,7 @@ FUNCTIONS = {
     "split": split, "split_with_sizes": split, "chunk": chunk, "tensor_split": tensor_split, "hsplit": hsplit, "vsplit": vsplit, "dsplit": dsplit,
     "unbind": unbind, "narrow": narrow, "select": select,
 }
-METHODS = {n: FUNCTIONS[n] for n in ("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "narrow", "select")}
+METHODS = {n: FUNCTIONS[n] for n in ("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "narrow",
+                                     "select")}
 METHODS["__iter__"] = __iter__
 INPLACE = {}

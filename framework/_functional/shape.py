@@ -9,6 +9,7 @@ import numpy as np
 from .. import ops
 from .._backends import of_array
 from .._core.broadcasting import mismatch
+from .._core.op import shares_memory
 from .._core.tensor import Tensor
 from .._dtypes import as_dtype
 from .._tensor.info import Size
@@ -35,12 +36,21 @@ def view(self, *shape, dtype=None):
     """As `reshape`, but never a copy: RuntimeError where strides do not allow a view.  view(dtype) reads the same bytes as another type."""
     if dtype is not None or (len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)) and not hasattr(shape[0], "__index__")):
         return ops.view_as_type(self, as_dtype(shape[0] if dtype is None else dtype))
-    return ops.view(self, _wanted(shape, "view"))
+    return _viewed(self, _wanted(shape, "view"))
+
+
+def _viewed(x, shape):
+    """`x` in another shape, sharing its memory.  RuntimeError where strides do not allow that."""
+    out = ops.reshape(x, shape)
+    if not shares_memory(out._data, x._data):
+        raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
+                           "subspaces). Use .reshape(...) instead.")
+    return out
 
 
 def view_as(self, other):
     """This tensor viewed in the shape of `other`."""
-    return ops.view(self, other._data.shape)
+    return _viewed(self, other._data.shape)
 
 
 def reshape_as(self, other):
@@ -69,7 +79,7 @@ def unflatten(input, dim, sizes):
         raise RuntimeError("unflatten: sizes must be non-empty")
     if -1 not in sizes and math.prod(sizes) != shape[dim]:
         raise RuntimeError(f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({shape[dim]}) in the input tensor")
-    return ops.view(input, (*shape[:dim], *sizes, *shape[dim + 1:]))
+    return _viewed(input, (*shape[:dim], *sizes, *shape[dim + 1:]))
 
 
 def ravel(input):

@@ -51,10 +51,10 @@ class FunctionCtx:
 class _FunctionOp:
     """What the engine needs to know of a Function subclass: one rule for all inputs, which calls its backward."""
 
-    unrolls, variadic, holomorphic, promote, overrides, view, fast, frees = False, True, False, None, {}, False, False, True
+    unrolls, variadic, holomorphic, promote, overrides, view, fast = False, True, False, None, {}, False, False
 
-    def __init__(self, cls):
-        self.cls, self.name, self.grad_name = cls, cls.__name__, f"{cls.__name__}Backward"
+    def __init__(self, cls, frees):
+        self.cls, self.name, self.grad_name, self.frees = cls, cls.__name__, f"{cls.__name__}Backward", frees
         rule = Rule(self.call_backward, (0, 1), (0,), ("ctx", "outputs"), True)
         self.rules = [rule]
 
@@ -112,7 +112,7 @@ class Function:
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        cls._op = _FunctionOp(cls)
+        cls._op, cls._op_saving_nothing = _FunctionOp(cls, frees=True), _FunctionOp(cls, frees=False)
 
     @staticmethod
     def forward(*args, **kwargs):
@@ -164,7 +164,7 @@ class Function:
         live = [(i, o) for i, o in enumerate(outputs)
                 if isinstance(o, Tensor) and id(o) not in constants and o._data.dtype.kind in "fcV"]
         node = _new(Node)
-        node.op, node.hooks, node.trace, node.dtypes = cls._op, None, None, None
+        node.op, node.hooks, node.trace, node.dtypes = cls._op if ctx._to_save else cls._op_saving_nothing, None, None, None
         node.edges = tuple([source_of(t) for t in tensors])
         node.attrs = {"ctx": ctx, "outputs": tuple([(o._data.shape, o._data.dtype) if isinstance(o, Tensor) else None for o in outputs])}
         node.seq = next_sequence()

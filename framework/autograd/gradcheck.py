@@ -31,7 +31,7 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
             for i, t in enumerate(checked):
                 _compare(f"output {o} with respect to input {i}", analytic[i], again[i], nondet_tol, 0.0,
                          "the backward pass is not deterministic: two runs differ for ")
-                numeric = _numeric(lambda: _differentiable(func(*inputs))[o], t, eps)
+                numeric = _numeric(lambda o=o: _differentiable(func(*inputs))[o], t, eps)
                 _compare(f"output {o} with respect to input {i}", numeric, analytic[i], atol, rtol, "Jacobian mismatch for ")
     except GradcheckError:
         if raise_exception:

@@ -2,8 +2,8 @@
 
 sources() lists every CUDA source of the package as (name, text).
 """
-from . import elementwise
 from .._core.op import REGISTRY
+from . import elementwise
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 

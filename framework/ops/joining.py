@@ -8,7 +8,7 @@ from .shape import wrap_dim
 def _promoted(raw, backend):
     """`same`, with a short way for the common case that all are of one type already."""
     dtype = raw[0].dtype
-    return (raw, dtype if dtype.kind != "V" else None) if all([a.dtype == dtype for a in raw]) else same(raw, backend)
+    return (raw, dtype if dtype.kind != "V" else None) if all(a.dtype == dtype for a in raw) else same(raw, backend)
 
 
 @op(variadic=True, promote=_promoted, grad_name="Cat")

@@ -4,7 +4,7 @@ Everything that can share the memory of its input does, as in torch.
 """
 import math
 
-from .._core.op import op, shares_memory
+from .._core.op import op
 
 
 def wrap_dim(dim, ndim):
@@ -27,24 +27,6 @@ def reshape(xp, x, shape: tuple):
 
 
 @reshape.vjp("x")
-def _(xp, g, x_shape):
-    return xp.reshape(g, x_shape)
-
-
-@op(view=True)
-def view(xp, x, shape: tuple):
-    """Like `reshape`, but never a copy: RuntimeError where strides do not allow a view.  (*) -> shape"""
-    try:
-        out = x.reshape(shape)
-    except ValueError:
-        raise _bad_shape(x, shape) from None
-    if not shares_memory(out, x):
-        raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans across two contiguous "
-                           "subspaces). Use .reshape(...) instead.")
-    return out
-
-
-@view.vjp("x")
 def _(xp, g, x_shape):
     return xp.reshape(g, x_shape)
 

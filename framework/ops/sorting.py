@@ -4,7 +4,6 @@ import numpy as np
 from .._core.op import op
 from ._run import run
 from .gathering import add_along_axis, everywhere
-from .shape import wrap_dim
 
 
 def _spread_back(op_with_indices):

@@ -369,6 +369,19 @@ SCRIPTS = [
         y.backward()
         y.backward()
     """, raises="second time"),
+    Script("a Function that saved nothing can run twice", """
+        class Double(T.autograd.Function):
+            @staticmethod
+            def forward(ctx, x):
+                return x * 2
+            @staticmethod
+            def backward(ctx, g):
+                return g * 2
+        x = T.tensor([1.0, 2.0], requires_grad=True)
+        y = Double.apply(x).sum()
+        y.backward()
+        y.backward()
+    """, "x.grad"),
     Script("save_for_backward takes tensors and None only", """
         class F(T.autograd.Function):
             @staticmethod

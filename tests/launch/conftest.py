@@ -108,11 +108,12 @@ def launch(tmp_path):
 
     yield start
     try:
+        running = [one for one in launches if one.process.poll() is None]
+        for one in running:
+            one.process.kill()
+            one.process.wait()
+        assert not running, f"the test ended before its launcher did: {running[0].stdout}{running[0].stderr}"
         for one in launches:
-            if one.process.poll() is None:
-                one.process.kill()
-                one.process.wait()
-                pytest.fail("the test ended before its launcher did")
             wait_until(lambda one=one: not one.left(), f"processes left behind: {one.left()}", 5)
         wait_until(lambda: not list(scratch.iterdir()), f"files left behind: {list(scratch.iterdir())}", 5)
     finally:

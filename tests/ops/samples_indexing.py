@@ -4,7 +4,7 @@ import numpy as np
 from .sample import FLOATS, Fails, Sample, bools, const, randint, randn
 
 MOVED = ("float16", "bfloat16", "float32", "float64", "uint8", "int64", "complex128", "bool")
-I, J = const([2, 0, 2, -1], "int64"), const([0, 1, 0, 2], "int64")
+ROWS, COLUMNS = const([2, 0, 2, -1], "int64"), const([0, 1, 0, 2], "int64")
 
 
 def read(index, op="getitem", *inputs, dtypes=("float64",), shape=(4, 3, 2), **fields):
@@ -29,12 +29,12 @@ READS = [
     read(lambda: ...), read(lambda: ()), read(lambda: None, "expand_dims"),
     read(lambda: 1, "select", dtypes=MOVED), read(lambda: (slice(None), -1), "select"), read(lambda: (0, 1, 1), "select"),
     read(lambda: (..., 0), "select"), read(lambda: (slice(1, 3), 0, slice(None)), "select"), read(lambda: (), shape=()),
-    read(lambda i: i, "index", I, dtypes=MOVED), read(lambda i: i, "index", const([[1, 0], [3, 3]], "int64")),
+    read(lambda i: i, "index", ROWS, dtypes=MOVED), read(lambda i: i, "index", const([[1, 0], [3, 3]], "int64")),
     read(lambda i: i, "index", const([1, 0], "int32"), shape=(3,)), read(lambda i: i, "index", const([], "int64")),
-    read(lambda i, j: (i, j), "index", I, J, dtypes=MOVED), read(lambda i, j: (i, slice(None), j), "index", I, const([0, 1, 0, 1], "int64")),
+    read(lambda i, j: (i, j), "index", ROWS, COLUMNS, dtypes=MOVED), read(lambda i, j: (i, slice(None), j), "index", ROWS, const([0, 1, 0, 1], "int64")),
     read(lambda i, j: (slice(None), i, j), "index", const([[0], [2]], "int64"), const([1, 0], "int64")),
-    read(lambda i: (slice(None), i), "index", J), read(lambda i: (slice(1, 3), slice(None), i), "index", const([[1, 0]], "int64")),
-    read(lambda i: (i, None), "index", I), read(lambda i: (None, i, ..., slice(1)), "index", I),
+    read(lambda i: (slice(None), i), "index", COLUMNS), read(lambda i: (slice(1, 3), slice(None), i), "index", const([[1, 0]], "int64")),
+    read(lambda i: (i, None), "index", ROWS), read(lambda i: (None, i, ..., slice(1)), "index", ROWS),
     Sample("Tensor.__getitem__", [randn(4, 3, 2), const([0, 1, 1], "int64")], op="index", dtypes=("float64",), call=lambda lib, x, i: x[0, :, i],
            ref=lambda x, i: x[0][:, i]),
     read(lambda: ([0, 3],), "index"), read(lambda: ([0, 3], [1, 1]), "index"),
@@ -42,8 +42,8 @@ READS = [
     read(lambda m, i: (m, i), "index", const([True, False, True, True], "bool"), const([0, 1, 1], "int64")),
     read(lambda: True, "index"), read(lambda: False, "index"), read(lambda: (None, True), "index"),
     Sample("Tensor.__getitem__", [randn(4, 3), const(2, "int64")], op="select", dtypes=("float64",), call=lambda lib, x, i: x[i], ref=lambda x, i: x[i]),
-    read(lambda i: i, "index", randint(0, 5, 40), shape=(5, 3)), read(lambda i, j: (slice(None), i, slice(None), j), "index", I, J, shape=(2, 3, 2, 3)),
-    Sample("ops.add_at", [randn(4, 2), I], dict(shape=(3, 2)), op="add_at", dtypes=FLOATS, torch="the gradient of x[i]",
+    read(lambda i: i, "index", randint(0, 5, 40), shape=(5, 3)), read(lambda i, j: (slice(None), i, slice(None), j), "index", ROWS, COLUMNS, shape=(2, 3, 2, 3)),
+    Sample("ops.add_at", [randn(4, 2), ROWS], dict(shape=(3, 2)), op="add_at", dtypes=FLOATS, torch="the gradient of x[i]",
            ref=lambda x, i: np.stack([x[1], np.zeros(2), x[0] + x[2] + x[3]])),
 ]
 
@@ -51,7 +51,7 @@ WRITES = [
     written(lambda: slice(1, 3), randn(2, 3, 2)), written(lambda: slice(1, 3), randn(2)), written(lambda: 0, randn(1, 1, 3, 2)),
     written(lambda: (..., 1), value=5.0), written(lambda: ..., value=2), written(lambda: (slice(None), 1), randn(4, 1)),
     written(lambda: 1, randint(0, 9, 3, 2), dtypes=("float32", "float64")), written(lambda: (), value=3.0, shape=()),
-    written(lambda i: i, I, value=1.5, op="index_put"), written(lambda i: i, const([3, 1], "int64"), randn(2, 3, 2), op="index_put"),
+    written(lambda i: i, ROWS, value=1.5, op="index_put"), written(lambda i: i, const([3, 1], "int64"), randn(2, 3, 2), op="index_put"),
     written(lambda i, j: (i, slice(None), j), const([3, 1], "int64"), const([0, 1], "int64"), randn(3), op="index_put"),
     written(lambda i: (slice(1, 3), i), const([0, 2], "int64"), randn(2, 1), op="index_put"),
     written(lambda m: m, bools(4), value=0.0, op="masked_fill"), written(lambda m: m, bools(4, 3, 2), value=7, op="masked_fill"),
@@ -62,7 +62,7 @@ WRITES = [
     Sample("Tensor.fill_", [randn(3), randn()], op="assign", ref=lambda x, y: np.full(3, y), call=lambda lib, x, y: (x * 1).fill_(y), view=False,
            dtypes=("float64",)),
     Sample("Tensor.zero_", [randn(3)], op="assign", ref=np.zeros_like, call=lambda lib, x: (x * 1).zero_(), dtypes=("float64",)),
-    Sample("index_put", [randn(4, 3), (I, J), randn(4)], dict(accumulate=True), op="index_put", dtypes=("float64", "complex128"), ref=lambda x, ij, y:
+    Sample("index_put", [randn(4, 3), (ROWS, COLUMNS), randn(4)], dict(accumulate=True), op="index_put", dtypes=("float64", "complex128"), ref=lambda x, ij, y:
            x + np.array([[sum(v for a, b, v in zip(*ij, y) if (a % 4, b) == (r, c)) for c in range(3)] for r in range(4)])),
     Sample("index_put", [randn(4, 3), (const([3, 0], "int64"),), randn()], op="index_put", dtypes=("float64",),
            ref=lambda x, i, y: np.where(np.isin(np.arange(4), i[0])[:, None], y, x)),

@@ -4,6 +4,7 @@ import math
 import numpy as np
 
 from .sample import BOOL, COMPLEX, FLOATS, INTS, Fails, Sample, apart, bools, const, lib, made, positive, randint, randn
+from .samples_elementwise import gradient
 
 REAL = FLOATS + INTS
 NAN, INF = math.nan, math.inf
@@ -95,6 +96,8 @@ SUMS = [
     Sample("sum", [randn()], {"dim": 0}, ref=lambda x: x), Sample("sum", [randn(0, 3)], {"dim": 0}, ref=lambda x: np.zeros(3)),
     Sample("sum", [made(lambda rng: np.ones(70000), "ones")], ref=lambda x: 70000.0, dtypes=("float32", "bfloat16"), grad=False,
            call=lambda lib, x: lib.sum(x.detach())),
+    *[Sample("sum", [made(lambda rng: np.full((70000, 2), 0.1), "tenths"), dim], dtypes=("float32",), grad=False,  # adding row after row loses
+             call=lambda lib, x, d: lib.sum(x.detach(), d) / 7000, ref=lambda x, d: x.sum(d) / 7000) for dim in (0, (0, 1))],  # three digits
     Sample("Tensor.sum", [randn(3, 4), 1], ref=lambda x, d: x.sum(d)),
     Sample("Tensor.sum", [randn(3, 4), (0, 1), True], ref=lambda x, d, k: x.sum(d, keepdims=k)),
     *reduction("mean", numpys(np.mean), dtypes=FLOATS + COMPLEX, slack=4),
@@ -211,6 +214,21 @@ RUNNING = [
            inplace="changes the dtype"),
 ]
 
+KINKS = [
+    gradient("amax", [3.0, 1.0, 3.0, 3.0], wants=[1 / 3, 0.0, 1 / 3, 1 / 3]),
+    gradient("amin", [[1.0, 1.0], [1.0, 2.0]], of=lambda lib, x: lib.amin(x, 1), wants=[[0.5, 0.5], [1.0, 0.0]]),
+    gradient("max", [3.0, 1.0, 3.0], op="amax", wants=[0.5, 0.0, 0.5]), gradient("min", [3.0, 1.0, 1.0], op="amin", wants=[0.0, 0.5, 0.5]),
+    gradient("max", [[3.0, 1.0, 3.0]], of=lambda lib, x: lib.max(x, 1).values, op="max_along", wants=[[1.0, 0.0, 0.0]]),
+    gradient("min", [[1.0], [1.0]], of=lambda lib, x: lib.min(x, 0)[0], op="min_along", wants=[[1.0], [0.0]]),
+    gradient("median", [2.0, 2.0, 1.0, 3.0], wants=[0.5, 0.5, 0.0, 0.0]),
+    gradient("std", [2.0, 2.0, 2.0], wants=[0.0, 0.0, 0.0]),
+    *[gradient("norm", [0.0, 0.0], p, op="vector_norm", wants=[0.0, 0.0]) for p in (1, 2, 3)],
+    gradient("norm", [-2.0, 2.0, 0.0], INF, op="vector_norm", wants=[-0.5, 0.5, 0.0]),
+    gradient("prod", [0.0, 2.0, 3.0], wants=[6.0, 0.0, 0.0]), gradient("prod", [0.0, 2.0, 0.0], wants=[0.0, 0.0, 0.0]),
+    gradient("logsumexp", [-INF, 0.0], of=lambda lib, x: lib.logsumexp(x, 0), wants=[0.0, 1.0]),
+    gradient("mean", [1.0, 2.0], of=lambda lib, x: x.mean(), wants=[0.5, 0.5]),
+]
+
 X, EMPTY, WHOLE = randn(2, 3), randn(0), randint(0, 5, 2, 2)
 Z = const([1 + 0.0], "complex64")
 REFUSALS = [
@@ -233,4 +251,4 @@ REFUSALS = [
     Fails("median", [bools(3)], error=NotImplementedError, says="not implemented for bool"),
 ]
 
-SAMPLES = [*SUMS, *SPREAD, *TRUTH, *LOGARITHMS_AND_NORMS, *EXTREMES, *RUNNING, *REFUSALS]
+SAMPLES = [*SUMS, *SPREAD, *TRUTH, *LOGARITHMS_AND_NORMS, *EXTREMES, *RUNNING, *KINKS, *REFUSALS]

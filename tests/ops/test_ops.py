@@ -414,9 +414,7 @@ def test_refusal(sample):
 
 @pytest.mark.gpu
 @rows(EXACT)
-def test_gpu_equals_cpu(sample):
-    if not ringgrad.cuda.is_available():
-        pytest.skip("no CUDA device")
+def test_gpu_equals_cpu(sample, gpu):
     for dtype in sample.dtypes:
         with case(dtype):
             check_gpu(sample, dtype)

@@ -1,0 +1,87 @@
+"""Objects -> the bytes of data.pkl, in which everything of ours goes by torch's names.
+
+Python's own Pickler (the one written in Python: the one in C looks each name up where it says it is, and torch may not be installed), with
+protocol 2 as torch has it.  Tensors become calls of torch's rebuild functions on storages; those are persistent ids, and their contents
+records of the archive.
+"""
+import io
+import pickle
+from collections import OrderedDict
+
+from .._core.tensor import Tensor
+from .._device import device
+from .._dtypes import dtype
+from .._tensor.info import Size
+from ..nn.parameter import Buffer, Parameter
+from . import names
+from .storages import SavedStorage, StorageTable
+
+
+class TorchPickler(pickle._Pickler):
+    """Writes one object.  table: collects the storages it meets."""
+
+    def __init__(self, file, table):
+        super().__init__(file, 2)
+        self.table = table
+
+    def persistent_id(self, obj):
+        if type(obj) is SavedStorage:
+            name = names.GLOBAL_OF_STORAGE[names.STORAGE_OF[obj.dtype]]
+            return "storage", name, obj.key, obj.location, int(obj.flat.size)
+        return None
+
+    def reducer_override(self, obj):
+        if isinstance(obj, Tensor):
+            return self.reduce_tensor(obj)
+        if isinstance(obj, Size):
+            return names.SIZE, (tuple(obj),)
+        if type(obj) is device:
+            return names.DEVICE, (obj.type,) if obj.index is None else (obj.type, obj.index)
+        return NotImplemented
+
+    def reduce_tensor(self, t):
+        """How torch would make `t` again."""
+        storage, offset, stride = self.table.place(t._data)
+        requires_grad = bool(t._requires_grad)
+        args = (storage, offset, tuple(t._data.shape), stride, requires_grad, OrderedDict())
+        if type(t) is Buffer or (type(t) is Tensor and not t.__dict__):
+            return names.REBUILD_TENSOR, args
+        if type(t) is Parameter:
+            plain = _Reduced(names.REBUILD_TENSOR, (*args[:4], False, OrderedDict()))
+            if t.__dict__:
+                return names.REBUILD_PARAMETER_WITH_STATE, (plain, requires_grad, OrderedDict(), dict(t.__dict__))
+            return names.REBUILD_PARAMETER, (plain, requires_grad, OrderedDict())
+        cls = names.TENSOR if type(t) is Tensor else type(t)
+        return names.REBUILD_FROM_TYPE, (names.REBUILD_TENSOR, cls, args, dict(t.__dict__))
+
+    def save_name(self, obj):
+        """Write a Global."""
+        self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
+        self.memoize(obj)
+
+    def save_dtype(self, obj):
+        """Write one of our dtypes by torch's name."""
+        self.save(names.GLOBAL_OF_DTYPE[obj])
+
+    def save_reduced(self, obj):
+        """Write a call."""
+        self.save_reduce(*obj.call, obj=obj)
+
+    dispatch = {**pickle._Pickler.dispatch, names.Global: save_name, dtype: save_dtype}
+
+
+class _Reduced:
+    """A call that stands for an object which is only made when the file is loaded."""
+
+    def __init__(self, *call):
+        self.call = call
+
+
+TorchPickler.dispatch[_Reduced] = TorchPickler.save_reduced
+
+
+def dump(obj):
+    """(data.pkl, storages): the pickled object, and the blocks of memory that it refers to, in the order of their keys."""
+    file, table = io.BytesIO(), StorageTable()
+    TorchPickler(file, table).dump(obj)
+    return file.getvalue(), [storage for _, storage in table.storages]

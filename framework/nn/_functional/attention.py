@@ -1,0 +1,37 @@
+"""Attention."""
+import math
+
+import numpy as np
+
+from ... import ops
+
+
+def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+    """softmax(query key^T * scale + mask) value.  query: (*, L, D), key: (*, S, D), value: (*, S, E) -> (*, L, E)
+
+    attn_mask   boolean, True where a query may look at a key, or added to the scores; broadcasts to (*, L, S)
+    dropout_p   of the weights after the softmax, whatever the mode: pass 0 in evaluation
+    is_causal   query i looks at keys 0 ... i
+    scale       1 / sqrt(D) when None
+    enable_gqa  each head of key and value (dimension -3) serves several neighbouring heads of query
+    """
+    if is_causal and attn_mask is not None:
+        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    for name, t in (("query", query), ("key", key), ("value", value)):
+        if t.ndim < 2:
+            raise RuntimeError(f"scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but {name} has "
+                               f"shape {list(t.shape)}")
+    if enable_gqa:
+        key, value = (ops.repeat(t, query.shape[-3] // t.shape[-3], -3) for t in (key, value))
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    kept = None
+    if dropout_p:
+        if not 0 <= dropout_p <= 1:
+            raise ValueError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
+        batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
+        kept = ops.keep_mask(query, dropout_p, (*batch, query.shape[-2], key.shape[-2]))
+    keep_scale = 1 / (1 - dropout_p) if dropout_p < 1 else 0.0
+    return ops.scaled_dot_product_attention(query, key, value, attn_mask, kept, is_causal, scale, keep_scale)[0]
+
+
+__all__ = ["scaled_dot_product_attention"]

@@ -1,0 +1,65 @@
+"""Losses that ask for a margin between pairs or classes."""
+from ... import ops
+from ._arguments import reduction_of
+from .loss import reduced
+from .sparse import cosine_similarity, pairwise_distance
+
+
+def margin_ranking_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+    """max(0, -t (x1 - x2) + margin), t = 1 where x1 should be larger and -1 where x2 should."""
+    return reduced(ops.relu(-target * (input1 - input2) + margin), reduction_of(size_average, reduce, reduction))
+
+
+def hinge_embedding_loss(input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"):
+    """x where t = 1, max(0, margin - x) where t = -1."""
+    loss = ops.where(target == 1, 0.0, ops.relu(margin - input)) + ops.where(target == -1, 0.0, input)
+    return reduced(loss, reduction_of(size_average, reduce, reduction))
+
+
+def cosine_embedding_loss(input1, input2, target, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1.  x1, x2: (N, D) or (D), target: (N) or ()"""
+    cosine = cosine_similarity(input1, input2, -1)
+    loss = ops.where(target == 1, 1 - cosine, 0.0) + ops.where(target == -1, ops.relu(cosine - margin), 0.0)
+    return reduced(loss, reduction_of(size_average, reduce, reduction))
+
+
+def triplet_margin_loss(anchor, positive, negative, margin=1.0, p=2.0, eps=1e-6, swap=False, size_average=None, reduce=None, reduction="mean"):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin); swap: with d(positive, negative) where that is smaller."""
+    return triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=lambda a, b: pairwise_distance(a, b, p, eps),
+                                             margin=margin, swap=swap, reduction=reduction_of(size_average, reduce, reduction))
+
+
+def triplet_margin_with_distance_loss(anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
+    """triplet_margin_loss with a distance of one's own (default: pairwise_distance)."""
+    distance = distance_function or pairwise_distance
+    away = distance(anchor, negative)
+    if swap:
+        away = ops.minimum(away, distance(positive, negative))
+    return reduced(ops.relu(distance(anchor, positive) - away + margin), reduction)
+
+
+def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
+    """log(1 + exp(-t x)), t = 1 or -1."""
+    return reduced(ops.log1p(ops.exp(-target * input)), reduction_of(size_average, reduce, reduction))
+
+
+def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction="mean"):
+    """The mean over classes of the binary cross entropies of sigmoid(input).  (N, C) or (C)"""
+    loss = -(target * ops.log_sigmoid(input) + (1 - target) * ops.log_sigmoid(-input))
+    return reduced(ops.mean(loss if weight is None else loss * weight, (-1,)), reduction_of(size_average, reduce, reduction))
+
+
+def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"):
+    """The mean over the wrong classes of max(0, margin - x[t] + x[c])^p.  input: (N, C) or (C), target: (N) or ()"""
+    if p not in (1, 2):
+        raise ValueError(f"only p == 1 and p == 2 supported, got {p}")
+    index = ops.expand_dims(target, -1)
+    gap = ops.relu(margin - ops.take_along_axis(input, index, -1) + input)
+    gap = gap if p == 1 else gap * gap
+    wrong = ops.arange(input.shape[-1]) != index
+    loss = ops.sum(gap * wrong, (-1,)) / input.shape[-1]
+    return reduced(loss if weight is None else loss * ops.take(weight, target, 0), reduction_of(size_average, reduce, reduction))
+
+
+__all__ = ["cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss", "multilabel_soft_margin_loss",
+           "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"]

@@ -1,0 +1,210 @@
+"""Initial values of parameters.  Every function writes into its tensor, outside of autograd, and returns it.
+
+Fans: a weight (out, in, *kernel) has fan_in = in * kernel size and fan_out = out * kernel size.
+"""
+import math
+import warnings
+
+from .. import _rng
+from .._backends import of_array
+from .._core.hooks import written
+
+LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+
+
+def _filled(tensor, values):
+    """Write `values` (an array or a number) into the memory of `tensor`."""
+    tensor._data[...] = values
+    written(tensor)
+    return tensor
+
+
+def _generator(tensor, generator):
+    return generator or _rng.generator_beside(tensor._data)
+
+
+def _uniform(tensor, a, b, generator):
+    data = tensor._data
+    return _generator(tensor, generator).uniform(data.shape, data.dtype) * (b - a) + a
+
+
+def _normal(tensor, mean, std, generator):
+    data = tensor._data
+    return _generator(tensor, generator).normal(data.shape, data.dtype) * std + mean
+
+
+def calculate_gain(nonlinearity, param=None):
+    """The factor by which a nonlinearity's weights are scaled.  param: the negative slope of leaky_relu (default 0.01)."""
+    if nonlinearity in LINEAR or nonlinearity == "sigmoid":
+        return 1
+    if nonlinearity == "tanh":
+        return 5.0 / 3
+    if nonlinearity == "relu":
+        return math.sqrt(2.0)
+    if nonlinearity == "leaky_relu":
+        if param is not None and (isinstance(param, bool) or not isinstance(param, (int, float))):
+            raise ValueError(f"negative_slope {param} not a valid number")
+        return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity == "selu":
+        return 3.0 / 4
+    raise ValueError(f"Unsupported nonlinearity {nonlinearity}; the supported ones are {', '.join(LINEAR)}, sigmoid, tanh, relu, leaky_relu, selu")
+
+
+def uniform_(tensor, a=0.0, b=1.0, generator=None):
+    """Numbers evenly from [a, b)."""
+    return _filled(tensor, _uniform(tensor, a, b, generator))
+
+
+def normal_(tensor, mean=0.0, std=1.0, generator=None):
+    """Normal numbers."""
+    return _filled(tensor, _normal(tensor, mean, std, generator))
+
+
+def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
+    """Normal numbers, drawn again until they lie in [a, b]."""
+    if mean < a - 2 * std or mean > b + 2 * std:
+        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.", stacklevel=2)
+    inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
+    values = (_by_normal if inside > 0.3 else _by_uniform)(tensor, mean, std, a, b, generator)
+    return _filled(tensor, values)
+
+
+def _normal_cdf(x):
+    return (1 + math.erf(x / math.sqrt(2))) / 2
+
+
+def _by_normal(tensor, mean, std, a, b, generator):
+    """Rejection from the normal distribution."""
+    values = _normal(tensor, mean, std, generator)
+    while True:
+        outside = (values < a) | (values > b)
+        if not outside.any():
+            return values
+        values[outside] = _normal(tensor, mean, std, generator)[outside]
+
+
+def _by_uniform(tensor, mean, std, a, b, generator):
+    """Rejection from the uniform distribution on [a, b], for bounds that the normal one rarely meets."""
+    xp = of_array(tensor._data).xp
+    peak = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
+    values, pending = _uniform(tensor, a, b, generator), None
+    while True:
+        log_density = -0.5 * ((values - mean) / std) ** 2 - peak
+        refused = xp.log(_uniform(tensor, 0.0, 1.0, generator)) > log_density
+        pending = refused if pending is None else pending & refused
+        if not pending.any():
+            return values
+        values = xp.where(pending, _uniform(tensor, a, b, generator), values)
+
+
+def constant_(tensor, val):
+    """The number `val` everywhere."""
+    return _filled(tensor, val)
+
+
+def ones_(tensor):
+    """1 everywhere."""
+    return _filled(tensor, 1)
+
+
+def zeros_(tensor):
+    """0 everywhere."""
+    return _filled(tensor, 0)
+
+
+def eye_(tensor):
+    """The identity matrix, rectangular where the tensor is."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    return _filled(tensor, of_array(tensor._data).xp.eye(*tensor.shape, dtype=tensor._data.dtype))
+
+
+def dirac_(tensor, groups=1):
+    """A convolution weight that keeps the channels of its input: 1 in the middle of the kernel from channel i to channel i (per group)."""
+    if tensor.ndim not in (3, 4, 5):
+        raise ValueError("Only tensors with 3, 4, or 5 dimensions are supported")
+    if tensor.shape[0] % groups:
+        raise ValueError("dim 0 must be divisible by groups")
+    per_group = tensor.shape[0] // groups
+    middle = tuple(n // 2 for n in tensor.shape[2:])
+    _filled(tensor, 0)
+    for g in range(groups):
+        for i in range(min(per_group, tensor.shape[1])):
+            tensor._data[(g * per_group + i, i, *middle)] = 1
+    return tensor
+
+
+def _calculate_fan_in_and_fan_out(tensor):
+    if tensor.ndim < 2:
+        raise ValueError("Fan in and fan out can not be computed for tensor with fewer than 2 dimensions")
+    area = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * area, tensor.shape[0] * area
+
+
+def _calculate_correct_fan(tensor, mode):
+    mode = mode.lower()
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
+    return _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
+
+
+def xavier_uniform_(tensor, gain=1.0, generator=None):
+    """Uniform on +-gain * sqrt(6 / (fan_in + fan_out)).  Glorot & Bengio 2010."""
+    bound = gain * math.sqrt(6.0 / sum(_calculate_fan_in_and_fan_out(tensor)))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor, gain=1.0, generator=None):
+    """Normal with deviation gain * sqrt(2 / (fan_in + fan_out)).  Glorot & Bengio 2010."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_calculate_fan_in_and_fan_out(tensor))), generator)
+
+
+def _kaiming_std(tensor, a, mode, nonlinearity):
+    """gain / sqrt(fan); None, with a warning, for a tensor without elements."""
+    if 0 in tensor.shape:
+        warnings.warn("Initializing zero-element tensors is a no-op", stacklevel=3)
+        return None
+    return calculate_gain(nonlinearity, a) / math.sqrt(_calculate_correct_fan(tensor, mode))
+
+
+def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+    """Uniform on +-gain * sqrt(3 / fan).  a: negative slope of leaky_relu;  mode: "fan_in" or "fan_out".  He et al. 2015, arXiv:1502.01852."""
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    return tensor if std is None else uniform_(tensor, -math.sqrt(3.0) * std, math.sqrt(3.0) * std, generator)
+
+
+def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):
+    """Normal with deviation gain / sqrt(fan).  a: negative slope of leaky_relu;  mode: "fan_in" or "fan_out".  He et al. 2015."""
+    std = _kaiming_std(tensor, a, mode, nonlinearity)
+    return tensor if std is None else normal_(tensor, 0.0, std, generator)
+
+
+def orthogonal_(tensor, gain=1, generator=None):
+    """A random (half-)orthogonal matrix, the tensor seen as (first dimension, all others).  Saxe et al. 2013, arXiv:1312.6120."""
+    if tensor.ndim < 2:
+        raise ValueError("Only tensors with 2 or more dimensions are supported")
+    if not tensor.numel():
+        return tensor
+    xp, data = of_array(tensor._data).xp, tensor._data
+    wide = data.dtype if data.dtype.itemsize > 2 else xp.dtype("float32")
+    matrix = _generator(tensor, generator).normal((len(data), data.size // len(data)), wide)
+    tall = matrix.T if matrix.shape[0] < matrix.shape[1] else matrix
+    q, r = xp.linalg.qr(tall)
+    q = q * xp.sign(xp.diagonal(r))  # makes the distribution uniform: Mezzadri 2006, arXiv:math-ph/0609050
+    return _filled(tensor, ((q.T if tall is not matrix else q) * gain).reshape(data.shape))
+
+
+def sparse_(tensor, sparsity, std=0.01, generator=None):
+    """Normal with the given deviation, save a share `sparsity` of each column, which is 0.  Martens 2010."""
+    if tensor.ndim != 2:
+        raise ValueError("Only tensors with 2 dimensions are supported")
+    rows, columns = tensor.shape
+    normal_(tensor, 0.0, std, generator)
+    zeros = math.ceil(sparsity * rows)
+    for column in range(columns):
+        tensor._data[_generator(tensor, generator).permutation(rows)[:zeros], column] = 0
+    return tensor
+
+
+__all__ = ["calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "sparse_",
+           "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
