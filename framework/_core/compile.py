@@ -30,14 +30,12 @@ def fast_function(op, operator=False):
 
     operator: make what stands behind a Python operator, which answers NotImplemented to an operand that is neither tensor nor number
     """
-    if op.fast and op.inputs and op.inputs[0] == op.order[0] and op.inputs[0] not in op.optional:
-        function = _compiled_when_called(op, operator)
-    else:
-        @functools.wraps(op.forward)
+    if op.variadic:
         def function(*args, **kwargs):
             inputs, attrs = op.bind(args, kwargs)
-            return apply_operator(op, inputs, attrs) if operator else op.apply(inputs, attrs)
-        del function.__wrapped__
+            return op.apply(inputs, attrs)
+    else:
+        function = _compiled_when_called(op, operator)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__, function.__module__, function.op = op.__doc__, op.forward.__module__, op
     return function
@@ -82,11 +80,13 @@ def _signature(op):
 
 
 def source_code(op):
-    """Python source of the quick path."""
+    """Python source of the quick path; for an op without one, of the call of the general path."""
     spelled = _spelled(op)
     inputs = [spelled[n] for n in op.inputs]
     attrs = "{" + ", ".join(f"{n!r}: {spelled[n]}" for n in op.attrs) + "}" if op.attrs else "NO_ATTRS"
     general = f"return general(({''.join(i + ', ' for i in inputs)}), {attrs})"
+    if not (op.fast and op.inputs and op.inputs[0] == op.order[0] and op.inputs[0] not in op.optional):
+        return f"def {op.name}({_signature(op)}):\n    {general}\n"
     lines = [f"def {op.name}({_signature(op)}):", "    if state.tracer is not None:", f"        {general}"]
     lines += _unwrap(op, inputs, general)
     call = ", ".join(f"{i}_a" for i in inputs) + "".join(f", {n}={spelled[n]}" for n in op.attrs)

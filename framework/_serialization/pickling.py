@@ -7,6 +7,7 @@ records of the archive.
 import io
 import pickle
 from collections import OrderedDict
+from typing import Any
 
 from .._core.tensor import Tensor
 from .._device import device
@@ -15,6 +16,13 @@ from .._tensor.info import Size
 from ..nn.parameter import Buffer, Parameter
 from . import names
 from .storages import SavedStorage, StorageTable
+
+
+class _Reduced:
+    """A call that stands for an object which is only made when the file is loaded."""
+
+    def __init__(self, *call):
+        self.call = call
 
 
 class TorchPickler(pickle._Pickler):
@@ -67,17 +75,8 @@ class TorchPickler(pickle._Pickler):
         """Write a call."""
         self.save_reduce(*obj.call, obj=obj)
 
-    dispatch = {**pickle._Pickler.dispatch, names.Global: save_name, dtype: save_dtype}
-
-
-class _Reduced:
-    """A call that stands for an object which is only made when the file is loaded."""
-
-    def __init__(self, *call):
-        self.call = call
-
-
-TorchPickler.dispatch[_Reduced] = TorchPickler.save_reduced
+    by_type: Any = {names.Global: save_name, dtype: save_dtype, _Reduced: save_reduced}
+    dispatch = {**pickle._Pickler.dispatch, **by_type}
 
 
 def dump(obj):

@@ -14,7 +14,7 @@ ZERO = {c: np.zeros((), c) for c in np.typecodes["AllInteger"] + "?efd"}
 SQRT_HALF, SQRT_2_PI = 0.7071067811865476, _gelu.SQRT_2_PI
 
 
-@op(promote=same)
+@op(promote=same, cuda="out = x < 0 ? 0 : x")
 def relu(xp, x):
     """max(x, 0)."""
     return xp.maximum(x, 0)
@@ -35,7 +35,7 @@ def _(xp, g, out):
     return g * (out > ZERO[out.dtype.char])
 
 
-@op(promote=same)
+@op(promote=same, cuda="out = x > 0 ? x : x * negative_slope")
 def leaky_relu(xp, x, negative_slope: float = 0.01):
     """x where x > 0, else negative_slope * x.  Maas et al. 2013."""
     return xp.where(x > 0, x, x * negative_slope)
@@ -62,7 +62,7 @@ def _(xp, g, x):
     return g * xp.minimum(x, 0)
 
 
-@op(promote=floats_only("elu"))
+@op(promote=floats_only("elu"), cuda="out = x > 0 ? x * scale : expm1(x * input_scale) * (alpha * scale)")
 def elu(xp, x, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0):
     """scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1).  Clevert et al. 2015, arXiv:1511.07289.
 
@@ -76,7 +76,7 @@ def _(xp, g, x, alpha, scale, input_scale):
     return xp.where(x > 0, g * scale, g * (xp.exp(xp.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)))
 
 
-@op(promote=floats_only("silu"))
+@op(promote=floats_only("silu"), cuda="out = x / (1 + exp(-x))")
 def silu(xp, x):
     """x * sigmoid(x).  Elfwing et al. 2017, arXiv:1702.03118."""
     return x / (1 + xp.exp(-x))
@@ -88,7 +88,7 @@ def _(xp, g, x):
     return g * (s * (1 + x * (1 - s)))
 
 
-@op(promote=floats_only("mish"))
+@op(promote=floats_only("mish"), cuda="out = x * tanh((x < 0 ? 0 : x) + log1p(exp(-fabs(x))))")
 def mish(xp, x):
     """x * tanh(softplus(x)).  Misra 2019, arXiv:1908.08681."""
     return x * xp.tanh(_softplus(xp, x))
@@ -105,7 +105,7 @@ def _softplus(xp, x):
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.absolute(x)))
 
 
-@op(promote=floats_only("softplus"))
+@op(promote=floats_only("softplus"), cuda="out = x * beta > threshold ? x : log1p(exp(x * beta)) / beta")
 def softplus(xp, x, beta: float = 1.0, threshold: float = 20.0):
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.  Dugas et al. 2001."""
     z = x * beta
@@ -118,7 +118,7 @@ def _(xp, g, x, beta, threshold):
     return xp.where(z > threshold, g, g * run(sigmoid, xp, z))
 
 
-@op(promote=floats_only("log_sigmoid"))
+@op(promote=floats_only("log_sigmoid"), cuda="out = (x > 0 ? 0 : x) - log1p(exp(-fabs(x)))")
 def log_sigmoid(xp, x):
     """log(1 / (1 + exp(-x)))."""
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))
@@ -129,7 +129,7 @@ def _(xp, g, x):
     return g * run(sigmoid, xp, -x)
 
 
-@op(promote=same)
+@op(promote=same, cuda="const auto low = x < min_val ? min_val : x; out = low > max_val ? max_val : low")
 def hardtanh(xp, x, min_val: float = -1.0, max_val: float = 1.0):
     """x held between min_val and max_val; no gradient at or beyond them."""
     return xp.minimum(xp.maximum(x, min_val), max_val)
@@ -140,7 +140,7 @@ def _(xp, g, x, min_val, max_val):
     return g * xp.logical_and(x > min_val, x < max_val)
 
 
-@op(promote=floats_only("hardsigmoid"))
+@op(promote=floats_only("hardsigmoid"), cuda="out = (x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6")
 def hardsigmoid(xp, x):
     """x / 6 + 1/2, held between 0 and 1.  Howard et al. 2019, arXiv:1905.02244."""
     return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
@@ -151,7 +151,7 @@ def _(xp, g, x):
     return g * xp.logical_and(x > -3, x < 3) / 6
 
 
-@op(promote=floats_only("hardswish"))
+@op(promote=floats_only("hardswish"), cuda="out = x * ((x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6)")
 def hardswish(xp, x):
     """x * hardsigmoid(x).  Howard et al. 2019, arXiv:1905.02244."""
     return x * (xp.minimum(xp.maximum(x + 3, 0), 6) / 6)
@@ -162,7 +162,7 @@ def _(xp, g, x):
     return xp.where(x <= -3, 0, xp.where(x < 3, g * (x / 3 + 0.5), g))
 
 
-@op(promote=same)
+@op(promote=same, cuda="out = x > threshold ? x : value")
 def threshold(xp, x, threshold: float, value: float):
     """x where x > threshold, else value."""
     return xp.where(x > threshold, x, value)
@@ -173,7 +173,7 @@ def _(xp, g, x, threshold):
     return g * (x > threshold)
 
 
-@op(promote=floats_only("hardshrink"))
+@op(promote=floats_only("hardshrink"), cuda="out = x * (fabs(x) > lambd)")
 def hardshrink(xp, x, lambd: float = 0.5):
     """x where |x| > lambd, else 0."""
     return x * (xp.absolute(x) > lambd)
@@ -184,7 +184,7 @@ def _(xp, g, x, lambd):
     return g * (xp.absolute(x) > lambd)
 
 
-@op(promote=floats_only("softshrink"))
+@op(promote=floats_only("softshrink"), cuda="out = x > lambd ? x - lambd : x < -lambd ? x + lambd : x * 0")
 def softshrink(xp, x, lambd: float = 0.5):
     """x moved towards 0 by lambd, and 0 where it would cross."""
     return xp.maximum(x - lambd, 0) + xp.minimum(x + lambd, 0)

@@ -268,7 +268,7 @@ def _one_float_type(raw, backend):
 _one_float_type.numbers = True
 
 
-@op(promote=_one_float_type)
+@op(promote=_one_float_type, cuda="out = fabs(weight) < 0.5f ? x + weight * (y - x) : y - (y - x) * (1 - weight)")
 def lerp(xp, x, y, weight):
     """x + weight * (y - x), computed from the nearer end.  `weight` may be a number.  No type promotion."""
     if is_number(weight):
@@ -293,7 +293,7 @@ def _(xp, g, x, y):
     return g * (y - x)
 
 
-@op(promote=refusing(same, "addcmul", BOOL))
+@op(promote=refusing(same, "addcmul", BOOL), cuda="out = x + y * z * value")
 def addcmul(xp, x, y, z, value: float = 1):
     """x + value * y * z; beside integers, `value` loses its fraction, as in torch."""
     if x.dtype.kind in "iu":
@@ -324,7 +324,7 @@ def _no_integer_quotient(raw, backend):
     return inputs, common
 
 
-@op(promote=_no_integer_quotient)
+@op(promote=_no_integer_quotient, cuda="out = x + y / z * value")
 def addcdiv(xp, x, y, z, value: float = 1):
     """x + value * y / z"""
     return x + (y / z if value == 1 else y / z * value)

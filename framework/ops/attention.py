@@ -54,7 +54,7 @@ def scaled_dot_product_attention(xp, q, k, v, mask=None, kept=None, causal: bool
 def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     g, p = g[0], out[1]
     if isinstance(g, Tensor):
-        p = _differentiable_softmax(xp, q, k, mask, causal, scale)
+        p = _differentiable_softmax(xp, q, k, mask, causal, scale, p)
     else:
         q, k, v, g, p = [_wide(a) for a in (q, k, v, g, p)]
     dropped = p if kept is None else p * kept * keep_scale
@@ -71,16 +71,19 @@ def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     return gq, gk, gv, scores if needs[3] else None
 
 
-def _differentiable_softmax(xp, q, k, mask, causal, scale):
-    """The softmax once more, recorded."""
+def _differentiable_softmax(xp, q, k, mask, causal, scale, p):
+    """The softmax `p` once more, recorded."""
     scores = run(matmul, xp, q * scale, xp.swapaxes(k, -1, -2))
     raw = unwrap(q)
-    added = mask if isinstance(mask, Tensor) and unwrap(mask).dtype.kind != "b" else None
-    fixed = _bias(BACKENDS[type(raw)].xp, unwrap(mask) if added is None else None, scores.shape, causal, raw.dtype)
-    for bias in (added, fixed):
+    learnt = mask is not None and unwrap(mask).dtype.kind != "b"
+    fixed = _bias(BACKENDS[type(raw)].xp, None if learnt else unwrap(mask), scores.shape, causal, raw.dtype)
+    for bias in (mask if learnt else None, fixed):
         if bias is not None:
             scores = scores + (bias if isinstance(bias, Tensor) else wrap(bias))
-    return run(softmax, xp, scores, axis=-1)
+    if mask is None:
+        return run(softmax, xp, scores, axis=-1)
+    blind = wrap(p.sum(axis=-1, keepdims=True) == 0)  # queries that may look nowhere
+    return xp.where(blind, 0.0, run(softmax, xp, xp.where(blind, 0.0, scores), axis=-1))
 
 
 def _bias(xp, mask, shape, causal, dtype):

@@ -147,17 +147,10 @@ def _reduced(loss, divisor, shape, reduction):
 
 
 def _checked(xp, x, target, weight, ignore_index):
-    """Targets as a vector.  Errors in torch's words for shapes and classes that do not fit."""
-    if x.ndim == 0 or target.ndim not in ((0,) if x.ndim == 1 else (x.ndim - 1,)):
-        want = [*x.shape[:1], *x.shape[2:]] if x.ndim > 1 else []
-        raise RuntimeError(f"input of shape {list(x.shape)} needs targets of shape {want}, one class index each; got {list(target.shape)}")
+    """Targets as a vector.  Errors in torch's words for classes that do not fit."""
     if target.dtype.kind not in "iu":
         raise RuntimeError(f"expected scalar type Long but found {target.dtype}: class indexes are integers, and probabilities have the "
                            "input's shape")
-    if x.ndim > 1 and x.shape[0] != target.shape[0]:
-        raise ValueError(f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0]}).")
-    if x.ndim > 2 and x.shape[2:] != target.shape[1:]:
-        raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(target.shape)}")
     classes = _classes(x.shape)
     if weight is not None and weight.shape != (classes,):
         raise RuntimeError(f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "

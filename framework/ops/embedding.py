@@ -8,27 +8,29 @@ from ._layer_types import like_first
 from ._run import run
 
 
-def _table_types(raw, backend):
-    weight, indices = raw
-    if getattr(indices, "dtype", None) is None or indices.dtype.kind not in "iu":
-        raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
-                           f"{getattr(indices, 'dtype', type(indices).__name__)} instead (while checking arguments for embedding)")
-    if weight.ndim != 2:
-        raise RuntimeError(f"'weight' must be 2-D (rows, features), got shape {list(weight.shape)}")
-    return raw, weight.dtype
-
-
-@op(promote=_table_types, broadcasts=False)
+@op(promote=like_first, broadcasts=False)
 def embedding(xp, x, indices, padding_idx: int = -1, scale_grad_by_freq: bool = False):
     """The rows of x: (V, D) that `indices`: int (*) names -> (*, D).
 
     padding_idx: this row takes no gradient (-1: none such).  scale_grad_by_freq: a row's gradient is divided by how often it was looked up.
     """
+    _check(x, indices)
     return xp.take(x, indices, axis=0)
+
+
+def _check(x, indices):
+    """RuntimeError in torch's words unless there is a matrix and whole numbers."""
+    kind = getattr(indices, "dtype", None)
+    if kind is None or kind.kind not in "iu":
+        raise RuntimeError("Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+                           f"{kind or type(indices).__name__} instead (while checking arguments for embedding)")
+    if x.ndim != 2:
+        raise RuntimeError(f"'weight' must be 2-D (rows, features), got shape {list(x.shape)}")
 
 
 @embedding.kernel("numpy")
 def _(xp, x, indices, padding_idx=-1, scale_grad_by_freq=False):
+    _check(x, indices)
     if indices.size and (indices.min() < 0 or indices.max() >= len(x)):
         wrong = indices[(indices < 0) | (indices >= len(x))][0]
         raise IndexError(f"index out of range in self: {int(wrong)} is not a row of a table with {len(x)} rows")

@@ -127,7 +127,7 @@ def _xlogy_types(raw, backend):
     return refusing(to_float, "xlogy", _dtypes.COMPLEX)(raw, backend)
 
 
-@op(promote=_xlogy_types)
+@op(promote=_xlogy_types, cuda="out = x == 0 && y == y ? 0 : x * log(y)")
 def xlogy(xp, x, y):
     """x * log(y), and 0 where x is 0 unless y is nan."""
     return xp.where((x == 0) & (y == y), 0, x * xp.log(y))

@@ -159,7 +159,7 @@ def _(xp, g, i0, i1, i2, i3, i4, i5, i6, i7, dims):
 def add_into(xp, out, indices, dims, values):
     """out[..., indices at dims, ...] += values, where an index that occurs several times adds several times."""
     if xp is not np:
-        xp.add.at(out, _full_index(out.ndim, indices, dims), values)
+        _add_on_device(xp, out, _full_index(out.ndim, indices, dims), values)
         return
     # NumPy's add.at is quick along one dimension and 4 to 10 times slower with more, so the places are counted in memory.
     shape = np.broadcast_shapes(*(i.shape for i in indices))
@@ -173,6 +173,19 @@ def add_into(xp, out, indices, dims, values):
         at = k if k < len(before) else k + len(shape)
         places = places + (np.arange(out.shape[d]) * strides[d]).reshape(-1, *(1,) * (places.ndim - at - 1))
     np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
+
+
+def _add_on_device(xp, out, where, values):
+    """cupy.add.at; through another type for those that CUDA's atomicAdd does not know."""
+    dtype = out.dtype
+    if dtype == np.int64:
+        xp.add.at(out.view(np.uint64), where, values.astype(np.uint64))
+    elif dtype.itemsize <= 2 and dtype != np.float16:
+        wide = out.astype(np.float32 if dtype.kind == "V" else np.int32)
+        xp.add.at(wide, where, values.astype(wide.dtype))
+        out[...] = wide.astype(dtype)
+    else:
+        xp.add.at(out, where, values)
 
 
 def _checked(i, n, dim):

@@ -7,7 +7,7 @@ from ._run import run
 from .exponential import sigmoid
 
 
-@op(promote=same, grad_name="MseLoss")
+@op(promote=same, grad_name="MseLoss", cuda="const auto d = x - y; out = d * d")
 def squared_difference(xp, x, y):
     """(x - y)^2."""
     d = x - y
@@ -24,7 +24,7 @@ def _(xp, g, x, y):
     return g * 2 * (y - x)
 
 
-@op(promote=to_float, grad_name="SmoothL1Loss")
+@op(promote=to_float, grad_name="SmoothL1Loss", cuda="const auto d = fabs(x - y); out = d < beta ? d * d / (2 * beta) : d - beta / 2")
 def smooth_l1(xp, x, y, beta: float = 1.0):
     """d^2 / (2 beta) where d = |x - y| < beta, else d - beta / 2.  Girshick 2015, arXiv:1504.08083."""
     d = xp.absolute(x - y)
@@ -45,7 +45,7 @@ def _(xp, g, x, y, beta):
     return g * _smooth_l1_slope(xp, y - x, beta)
 
 
-@op(promote=to_float, grad_name="HuberLoss")
+@op(promote=to_float, grad_name="HuberLoss", cuda="const auto d = fabs(x - y); out = d <= delta ? d * d / 2 : delta * (d - delta / 2)")
 def huber(xp, x, y, delta: float = 1.0):
     """d^2 / 2 where d = |x - y| <= delta, else delta * (d - delta / 2).  Huber 1964."""
     d = xp.absolute(x - y)
@@ -62,7 +62,8 @@ def _(xp, g, x, y, delta):
     return g * xp.minimum(xp.maximum(y - x, -delta), delta)
 
 
-@op(promote=to_float)
+@op(promote=to_float, cuda="""const auto no = log1p(-x), yes = log(x);
+        out = (y - 1) * (no < -100 ? -100 : no) - y * (yes < -100 ? -100 : yes)""")
 def binary_cross_entropy(xp, x, y):
     """-(y log x + (1 - y) log(1 - x)) for probabilities x and targets y in [0, 1]; the logarithms stop at -100."""
     if xp is np and x.size and not (x.min() >= 0 and x.max() <= 1):

@@ -60,12 +60,37 @@ def _(xp, g, x, weight, mean, rstd, axes, eps, center, needs):
     if isinstance(x, Tensor):
         mean = rstd = None  # they depend on x, which a second derivative has to see
     xhat, rstd = _standardize(xp, x, mean, rstd, axes, eps, center)
+    gx = _gradient(xp, g if weight is None else g * weight, xhat, rstd, axes, center) if needs[0] else None
+    return gx, g * xhat if needs[1] else None, g
+
+
+def _gradient(xp, gy, xhat, rstd, axes, center):
+    """The gradient for x, from that for xhat."""
+    gx = gy - xhat * xp.mean(gy * xhat, axes, keepdims=True)
+    return rstd * (gx - xp.mean(gy, axes, keepdims=True) if center else gx)
+
+
+@op(promote=_norm_types, broadcasts=True, grad_name="NativeGroupNorm")
+def group_normalize(xp, x, weight=None, bias=None, groups: int = 1, eps: float = 1e-5):
+    """`normalize` over groups of channels and space: x: (N, C, *), weight, bias: broadcast against it."""
+    xhat, _ = _in_groups(xp, x, groups, eps)
+    out = xp.reshape(xhat, x.shape)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+def _in_groups(xp, x, groups, eps):
+    return _standardize(xp, xp.reshape(x, (x.shape[0], groups, -1)), None, None, (2,), eps, True)
+
+
+@group_normalize.vjp("x", "weight", "bias")
+def _(xp, g, x, weight, groups, eps, needs):
+    xhat, rstd = _in_groups(xp, x, groups, eps)
     gx = None
     if needs[0]:
-        gy = g if weight is None else g * weight
-        gx = gy - xhat * xp.mean(gy * xhat, axes, keepdims=True)
-        gx = rstd * (gx - xp.mean(gy, axes, keepdims=True) if center else gx)
-    return gx, g * xhat if needs[1] else None, g
+        gy = xp.reshape(g if weight is None else g * weight, xhat.shape)
+        gx = xp.reshape(_gradient(xp, gy, xhat, rstd, (2,), True), x.shape)
+    return gx, g * xp.reshape(xhat, x.shape) if needs[1] else None, g
 
 
 # -- on the CPU --------------------------------------------------------------------------------------------------------

@@ -31,18 +31,24 @@ def sum_(xp, x, axis: tuple = None, keepdims: bool = False):
 def _(xp, x, axis=None, keepdims=False):
     if x.dtype.kind in WHOLE:
         return np.add.reduce(x, axis, np.int64, None, keepdims)
-    if type(axis) is int and x.ndim > 1 and x.shape[axis] > ROWS and axis % x.ndim != x.ndim - 1 and x.flags.c_contiguous:
-        x, axis = _partial_sums(x, axis % x.ndim)
+    if axis is not None and x.size > ROWS:
+        x = _in_groups(x, reduced_axes(axis, x.ndim))
     return np.add.reduce(x, axis, None, None, keepdims)
 
 
-ROWS = 1024  # rows that are added one after another; more are added in groups
+ROWS = 1024  # elements that are added one after another; more are added in groups
 
 
-def _partial_sums(x, axis):
-    """Sums over groups of ROWS along `axis`, and that axis.  NumPy adds row after row, where rounding errors grow with their number."""
-    starts = np.arange(0, x.shape[axis], ROWS)
-    return np.add.reduceat(x, starts, axis), axis
+def _in_groups(x, axes):
+    """Sums over groups of ROWS along each long axis of `axes` whose elements are not neighbours in memory.
+
+    Along those NumPy adds one after another, so that rounding errors grow with their number; neighbours it adds pairwise.
+    """
+    for a in axes if len(axes) < x.ndim else ():
+        if x.shape[a] > ROWS and x.strides[a] != x.itemsize:
+            before = (slice(None),) * a
+            x = np.stack([np.add.reduce(x[(*before, slice(i, i + ROWS))], a) for i in range(0, x.shape[a], ROWS)], a)
+    return x
 
 
 @sum_.vjp("x")

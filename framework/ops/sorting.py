@@ -1,4 +1,6 @@
 """Orders, ranks and counts.  nan counts as larger than every number, as in NumPy and torch."""
+import math
+
 import numpy as np
 
 from .._core.op import op
@@ -45,17 +47,13 @@ def argsort(xp, x, axis: int = -1, descending: bool = False):
 @op(fast=False)
 def topk(xp, x, k: int, axis: int = -1, largest: bool = True):
     """(values, indices) of the `k` largest (or smallest) along `axis`, the first the extreme.  (*a, n, *b) -> (*a, k, *b)"""
-    n = x.shape[axis]
-    before = (slice(None),) * (axis % x.ndim)
-    if 4 * k < n and xp is np:
-        part = np.argpartition(x, n - k if largest else k - 1, axis=axis)[(*before, slice(n - k, None) if largest else slice(k))] if k else (
-            np.empty((*x.shape[:axis], 0, *x.shape[axis + 1:]), np.int64))
-        part = np.sort(part, axis=axis)  # so that among equal elements the first comes first
-        values = np.take_along_axis(x, part, axis)
-        at = np.take_along_axis(part, order(np, values, axis, largest), axis)
-    else:
-        at = order(xp, x, axis, largest)[(*before, slice(k))]
-    return _picked(xp, x, at, axis)
+    n, before = x.shape[axis], (slice(None),) * (axis % x.ndim)
+    if xp is not np or not 0 < 4 * k < n:
+        return _picked(xp, x, order(xp, x, axis, largest)[(*before, slice(k))], axis)
+    part = np.argpartition(x, n - k if largest else k - 1, axis=axis)[(*before, slice(n - k, None) if largest else slice(k))]
+    part = np.sort(part, axis=axis)  # so that among equal elements the first comes first
+    at = order(np, np.take_along_axis(x, part, axis), axis, largest)
+    return _picked(np, x, np.take_along_axis(part, at, axis), axis)
 
 
 _spread_back(topk)
@@ -111,23 +109,27 @@ def unique(xp, x):
 def unique_slices(xp, x, axis: int):
     """`unique` of whole slices: the distinct x[..., i, ...] along `axis`, in lexicographic order.  inverse and counts: 1-d"""
     slices = xp.moveaxis(x, axis, 0)
-    flat = slices.reshape(len(slices), -1)
+    flat = _flat(slices)
     at = xp.lexsort(flat.T[::-1]) if flat.shape[1] else xp.arange(len(flat))
-    ordered = flat[at]
-    return _runs(xp, ordered, slices[at], axis, at)
+    return _runs(xp, slices[at], axis, at)
 
 
 @op(syncs=True, fast=False)
 def unique_runs(xp, x, axis: int = None):
     """(values, inverse, counts) of runs of equal neighbours: of elements, or of slices along `axis`."""
     slices = x.reshape(-1) if axis is None else xp.moveaxis(x, axis, 0)
-    values, inverse, counts = _runs(xp, slices.reshape(len(slices), -1 if slices.size else 1) if slices.size else slices.reshape(len(slices), 0),
-                                    slices, axis or 0, xp.arange(len(slices)))
+    values, inverse, counts = _runs(xp, slices, axis or 0, xp.arange(len(slices)))
     return values, inverse.reshape(x.shape) if axis is None else inverse, counts
 
 
-def _runs(xp, flat, slices, axis, at):
-    """(values, inverse, counts) of runs of equal rows of `flat`; row i is slice `at[i]` of the original."""
+def _flat(slices):
+    """Each slice as a row."""
+    return slices.reshape(len(slices), math.prod(slices.shape[1:]))
+
+
+def _runs(xp, slices, axis, at):
+    """(values, inverse, counts) of runs of equal neighbours among `slices`; the i-th is slice at[i] of the original."""
+    flat = _flat(slices)
     n = len(flat)
     first = xp.ones(n, bool)
     first[1:] = (flat[1:] != flat[:-1]).any(axis=1)

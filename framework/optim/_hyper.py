@@ -38,11 +38,11 @@ def check_implementation(foreach, fused, differentiable):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
-def number(value, on_device=False):
-    """A hyperparameter as a Python number, or as a 0-d array where it lives when `on_device` (no host sync)."""
+def number(value, group, param):
+    """A hyperparameter as a Python number; a tensor as a 0-d array when `lives_on_device`, so that the host need not wait for it."""
     if not isinstance(value, Tensor):
         return value
-    return value._data.reshape(()) if on_device else value._data.item()
+    return value._data.reshape(()) if lives_on_device(group, param) else value._data.item()
 
 
 def lives_on_device(group, param):
@@ -50,11 +50,13 @@ def lives_on_device(group, param):
 
     AssertionError, as in torch, for capturable=True with a parameter on the CPU.
     """
+    if not group.get("capturable") and not group.get("fused"):
+        return False
     is_cuda = of_array(param._data).name != "numpy"
     if group.get("capturable") and not is_cuda:
         raise AssertionError("If capturable=True, params and state_steps must be on supported devices: ['cuda'], "
                              "and one of the params is on the CPU.")
-    return is_cuda and bool(group.get("capturable") or group.get("fused"))
+    return is_cuda
 
 
 def scalar_state(value, group, param):

@@ -39,17 +39,21 @@ class Rule:
         self.numbers = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
         self._loops = {}
 
-    def __call__(self, param, *others, **numbers):
-        """Update the tensor `param` and its state.  others: the gradient, then state tensors, None where a variant has none."""
-        backend = of_array(param._data)
-        arrays = [t if t is None else t._data for t in (param, *others)]
-        if arrays[1].shape != arrays[0].shape:
-            raise RuntimeError(f"The size of tensor a {list(arrays[0].shape)} (the parameter) must match the size of tensor b "
-                               f"{list(arrays[1].shape)} (its gradient)")
-        with backend.on_device_of(param._data):
-            self._run(backend.xp, [_as_real(a) for a in arrays], numbers)
+    def __call__(self, param, grad, *states, **numbers):
+        """Update the tensor `param` and its state.  states: tensors, None where a variant has none."""
+        p, g = param._data, grad._data
+        if g.shape != p.shape:
+            raise RuntimeError(f"The size of tensor a {list(p.shape)} (the parameter) must match the size of tensor b {list(g.shape)} "
+                               "(its gradient)")
+        arrays = [p, g, *[t if t is None else t._data for t in states]]
+        if type(p) is np.ndarray and p.size <= BLOCK and p.dtype.char in "fd":
+            self._store(np, arrays, numbers)
+        else:
+            backend = of_array(p)
+            with backend.on_device_of(p):
+                self._run(backend.xp, [_as_real(a) for a in arrays], numbers)
         written(param)
-        for t in others[1:]:
+        for t in states:
             if t is not None:
                 written(t)
 

@@ -1,5 +1,5 @@
 """Adadelta."""
-from ._hyper import check_from_zero, check_lr, lives_on_device, number, scalar_state, zeros_state
+from ._hyper import check_from_zero, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
 from .optimizer import RuleOptimizer
 
@@ -48,6 +48,6 @@ class Adadelta(RuleOptimizer):
     def update(self, param, grad, state, group):
         """See `adadelta` above."""
         self.count_step(state, param, group)
-        self.apply(adadelta, group, param, grad, state, ("square_avg", "acc_delta"), lr=number(group["lr"], lives_on_device(group, param)),
+        self.apply(adadelta, group, param, grad, state, ("square_avg", "acc_delta"), lr=number(group["lr"], group, param),
                    rho=group["rho"], rate=1 - group["rho"], eps=group["eps"], weight_decay=group["weight_decay"],
                    maximize=group["maximize"])

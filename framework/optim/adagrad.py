@@ -1,5 +1,5 @@
 """Adagrad."""
-from ._hyper import check_from_zero, check_implementation, check_lr, lives_on_device, number, scalar_state, zeros_state
+from ._hyper import check_from_zero, check_implementation, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
 from .optimizer import RuleOptimizer
 
@@ -47,6 +47,6 @@ class Adagrad(RuleOptimizer):
     def update(self, param, grad, state, group):
         """See `adagrad` above."""
         count = self.count_step(state, param, group)
-        lr = number(group["lr"], lives_on_device(group, param))
+        lr = number(group["lr"], group, param)
         self.apply(adagrad, group, param, grad, state, ("sum",), rate=lr / (1 + (count - 1) * group["lr_decay"]), eps=group["eps"],
                    weight_decay=group["weight_decay"], maximize=group["maximize"])

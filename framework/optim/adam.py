@@ -1,6 +1,6 @@
 """Adam."""
 from .._core.tensor import Tensor
-from ._hyper import check_betas, check_from_zero, check_implementation, check_lr, lives_on_device, number, scalar_state, zeros_state
+from ._hyper import check_betas, check_from_zero, check_implementation, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
 from .optimizer import RuleOptimizer
 
@@ -68,9 +68,8 @@ class Adam(RuleOptimizer):
     def update(self, param, grad, state, group):
         """See `adam` above."""
         count = self.count_step(state, param, group)
-        on_device = lives_on_device(group, param)
-        lr, decay = number(group["lr"], on_device), group["weight_decay"]
-        beta1, beta2 = (number(b, on_device) for b in group["betas"])
+        lr, decay = number(group["lr"], group, param), group["weight_decay"]
+        beta1, beta2 = (number(b, group, param) for b in group["betas"])
         decoupled = group["decoupled_weight_decay"]
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None)
         self.apply(adam, group, param, grad, state, names, decoupled=decoupled, shrink=1 - lr * decay, rate1=1 - beta1,

@@ -1,5 +1,5 @@
 """Adamax."""
-from ._hyper import check_betas, check_from_zero, check_lr, lives_on_device, number, scalar_state, zeros_state
+from ._hyper import check_betas, check_from_zero, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
 from .optimizer import RuleOptimizer
 
@@ -40,6 +40,6 @@ class Adamax(RuleOptimizer):
     def update(self, param, grad, state, group):
         """See `adamax` above."""
         count = self.count_step(state, param, group)
-        lr, (beta1, beta2) = number(group["lr"], lives_on_device(group, param)), group["betas"]
+        lr, (beta1, beta2) = number(group["lr"], group, param), group["betas"]
         self.apply(adamax, group, param, grad, state, ("exp_avg", "exp_inf"), rate1=1 - beta1, beta2=beta2, eps=group["eps"],
                    step_size=lr / (1 - beta1**count), weight_decay=group["weight_decay"], maximize=group["maximize"])

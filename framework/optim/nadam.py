@@ -53,7 +53,7 @@ class NAdam(RuleOptimizer):
         """See `nadam` above."""
         on_device = lives_on_device(group, param)
         count = self.count_step(state, param, group)
-        lr, (beta1, beta2), decay = number(group["lr"], on_device), group["betas"], group["weight_decay"]
+        lr, (beta1, beta2), decay = number(group["lr"], group, param), group["betas"], group["weight_decay"]
         mu, mu_next = (beta1 * (1.0 - 0.5 * 0.96 ** (n * group["momentum_decay"])) for n in (count, count + 1))
         product = state["mu_product"]._data
         product *= mu

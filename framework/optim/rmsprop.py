@@ -1,5 +1,5 @@
 """RMSprop."""
-from ._hyper import check_from_zero, check_lr, lives_on_device, number, scalar_state, zeros_state
+from ._hyper import check_from_zero, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
 from .optimizer import RuleOptimizer
 
@@ -62,6 +62,6 @@ class RMSprop(RuleOptimizer):
         """See `rmsprop` above."""
         self.count_step(state, param, group)
         names = ("square_avg", "momentum_buffer" if group["momentum"] > 0 else None, "grad_avg" if group["centered"] else None)
-        self.apply(rmsprop, group, param, grad, state, names, lr=number(group["lr"], lives_on_device(group, param)), alpha=group["alpha"],
+        self.apply(rmsprop, group, param, grad, state, names, lr=number(group["lr"], group, param), alpha=group["alpha"],
                    rate=1 - group["alpha"], eps=group["eps"], momentum=group["momentum"], weight_decay=group["weight_decay"],
                    maximize=group["maximize"])

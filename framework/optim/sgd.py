@@ -1,5 +1,5 @@
 """Stochastic gradient descent."""
-from ._hyper import check_from_zero, check_implementation, check_lr, lives_on_device, number, zeros_state
+from ._hyper import check_from_zero, check_implementation, check_lr, number, zeros_state
 from ._rule import descent, rule
 from .optimizer import RuleOptimizer
 
@@ -48,6 +48,6 @@ class SGD(RuleOptimizer):
         momentum, first = group["momentum"], state.get("momentum_buffer") is None
         if momentum and first:
             state["momentum_buffer"] = zeros_state(param)
-        self.apply(sgd, group, param, grad, state, ("momentum_buffer",), lr=number(group["lr"], lives_on_device(group, param)),
+        self.apply(sgd, group, param, grad, state, ("momentum_buffer",), lr=number(group["lr"], group, param),
                    momentum=momentum, keep=0.0 if first else momentum, gain=1.0 if first else 1.0 - group["dampening"],
-                   weight_decay=number(group["weight_decay"]), nesterov=group["nesterov"], maximize=group["maximize"])
+                   weight_decay=number(group["weight_decay"], group, param), nesterov=group["nesterov"], maximize=group["maximize"])

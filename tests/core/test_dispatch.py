@@ -323,6 +323,18 @@ def test_several_outputs(declare):
     assert heard == [[False, True, False], [True, True, False]] and x.grad.tolist() == [8, 8]
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64", "complex64", "complex128"])
+def test_gradients_of_tensors_without_dimensions(dtype):
+    """Formulas on 0-d arrays yield NumPy scalars in the middle of a backward pass, of every type."""
+    x = ringgrad.tensor(2.0, dtype=getattr(ringgrad, dtype), requires_grad=True)
+    y = x * x * x + x.exp() * 0 + x.sum() - x
+    y.backward(ringgrad.ones_like(y))
+    assert x.grad.dtype == x.dtype and x.grad.shape == () and x.grad.item() == 12
+    (g,) = ringgrad.autograd.grad(x * x, x, ringgrad.ones_like(x), create_graph=True)
+    g.backward(ringgrad.ones_like(g))
+    assert x.grad.item() == 14
+
+
 def test_the_engine_unbroadcasts_and_casts(declare, scaled):
     x = ringgrad.ones(3, 1, requires_grad=True)
     y = ringgrad.ones(2, 1, 4, dtype=ringgrad.float64, requires_grad=True)

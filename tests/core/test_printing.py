@@ -20,6 +20,11 @@ TEXTS = [
     (lambda: tensor([1e-5, 1.0]), "tensor([1.0000e-05, 1.0000e+00])"),
     (lambda: tensor([1.5, 1e9]), "tensor([1.5000e+00, 1.0000e+09])"),
     (lambda: tensor([0.0, -0.0]), "tensor([0., -0.])"),
+    (lambda: tensor([1.0, 1000.0]), "tensor([   1., 1000.])"),
+    (lambda: tensor([1.0, 1001.0]), "tensor([1.0000e+00, 1.0010e+03])"),
+    (lambda: tensor([1e8]), "tensor([100000000.])"),
+    (lambda: ringgrad.ones(12, requires_grad=True), f"tensor([{', '.join(['1.'] * 12)}], requires_grad=True)"),
+    (lambda: ringgrad.ones(13, requires_grad=True), f"tensor([{', '.join(['1.'] * 13)}],\n       requires_grad=True)"),
     (lambda: tensor([1 + 2j, -0.5 - 1j]), "tensor([ 1.0000+2.j, -0.5000-1.j])"),
     (lambda: tensor([[1, 2], [30, 4]]), "tensor([[ 1,  2],\n        [30,  4]])"),
     (lambda: ringgrad.zeros(2, 1, 2), "tensor([[[0., 0.]],\n\n        [[0., 0.]]])"),
@@ -114,6 +119,13 @@ def test_text_is_torchs(options):
             assert got == want
     finally:
         torch.set_printoptions(profile="default")
+
+
+@pytest.mark.torch
+def test_notes_move_to_a_new_line_where_torchs_do():
+    torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
+    for n in range(1, 40):
+        assert repr(ringgrad.ones(n, requires_grad=True) * 2) == repr(torch.ones(n, requires_grad=True) * 2)
 
 
 @pytest.mark.torch

@@ -62,7 +62,12 @@ workers = pytest.mark.parametrize("n", [0, 2], ids=["here", "workers"])
 
 
 def load(dataset, **kwargs):
-    return list(DataLoader(dataset, **kwargs))
+    return list(loader_of(dataset, **kwargs))
+
+
+def loader_of(dataset, **kwargs):
+    """Workers are forked, so that tests may hand them local functions, whatever other tests have loaded into this process."""
+    return DataLoader(dataset, **kwargs, **({"multiprocessing_context": "fork"} if kwargs.get("num_workers") else {}))
 
 
 @workers
@@ -74,7 +79,7 @@ def test_batches_in_order(n):
 
 @workers
 def test_drop_last(n):
-    loader = DataLoader(Squares(10), batch_size=4, drop_last=True, num_workers=n)
+    loader = loader_of(Squares(10), batch_size=4, drop_last=True, num_workers=n)
     assert [len(b[0]) for b in loader] == [4, 4] and len(loader) == 2
 
 
@@ -94,7 +99,7 @@ def test_a_sampler_and_a_batch_sampler(n):
 @workers
 def test_shuffling(n):
     def order(seed, passes=1):
-        loader = DataLoader(Squares(40), batch_size=7, shuffle=True, num_workers=n, generator=ringgrad.Generator().manual_seed(seed))
+        loader = loader_of(Squares(40), batch_size=7, shuffle=True, num_workers=n, generator=ringgrad.Generator().manual_seed(seed))
         return [[x for b in loader for x in b[0].tolist()] for _ in range(passes)]
     first, second = order(1, passes=2)
     assert sorted(first) == [i * i for i in range(40)] and first != second
@@ -103,7 +108,7 @@ def test_shuffling(n):
 
 def test_the_order_does_not_depend_on_the_number_of_workers():
     def order(n):
-        loader = DataLoader(Squares(20), batch_size=3, shuffle=True, num_workers=n, generator=ringgrad.Generator().manual_seed(7))
+        loader = loader_of(Squares(20), batch_size=3, shuffle=True, num_workers=n, generator=ringgrad.Generator().manual_seed(7))
         return [b[0].tolist() for _ in range(2) for b in loader]
     assert order(0) == order(1) == order(2)
 
@@ -169,7 +174,7 @@ def test_workers_that_end_early_leave_the_rest_to_the_others():
 
 @workers
 def test_the_length_of_an_iterable_dataset(n):
-    loader = DataLoader(Stream(10, length=4), batch_size=1, num_workers=n)
+    loader = loader_of(Stream(10, length=4), batch_size=1, num_workers=n)
     assert len(loader) == 4
     with pytest.warns(UserWarning, match="was reported to be 4 .* samples have been fetched"):
         assert len(list(loader)) == 10
@@ -181,7 +186,7 @@ def test_the_length_of_an_iterable_dataset(n):
 
 
 def test_persistent_workers_stay_and_begin_again():
-    loader = DataLoader(Stream(6), batch_size=2, num_workers=2, persistent_workers=True)
+    loader = loader_of(Stream(6), batch_size=2, num_workers=2, persistent_workers=True)
     first = [b.tolist() for b in loader]
     pids = [w.process.pid for w in loader._iterator._workers]
     next(iter(loader))  # leave a pass in the middle

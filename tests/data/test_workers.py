@@ -61,6 +61,11 @@ class Large(Dataset):
         return ringgrad.full((100_000,), float(i))
 
 
+def forked(dataset, **kwargs):
+    """A loader whose workers are forked, so that tests may hand them local functions, whatever is loaded into this process."""
+    return DataLoader(dataset, multiprocessing_context="fork", **kwargs)
+
+
 def throw(error):
     raise error
 
@@ -92,7 +97,7 @@ ERRORS = [
 
 @pytest.mark.parametrize(("act", "kind", "words"), ERRORS, ids=["ValueError", "KeyError", "odd", "StopIteration", "pickle", "op"])
 def test_an_error_comes_with_the_workers_traceback(act, kind, words):
-    loader = DataLoader(Large(8, {4: act}), batch_size=None, num_workers=2)
+    loader = forked(Large(8, {4: act}), batch_size=None, num_workers=2)
     seen = []
     with pytest.raises(kind) as caught:
         for x in loader:
@@ -103,11 +108,11 @@ def test_an_error_comes_with_the_workers_traceback(act, kind, words):
 
 def test_an_error_of_a_class_that_only_the_worker_knows():
     with pytest.raises(RuntimeError, match=r"Caught Unknown in DataLoader worker process 0.(.|\n)*nobody knows me"):
-        list(DataLoader(Lonely(), num_workers=1))
+        list(forked(Lonely(), num_workers=1))
 
 
 def test_loading_goes_on_after_an_error():
-    batches = iter(DataLoader(Large(4, {1: lambda: throw(ValueError("bad"))}), batch_size=None, num_workers=2))
+    batches = iter(forked(Large(4, {1: lambda: throw(ValueError("bad"))}), batch_size=None, num_workers=2))
     assert next(batches)[0] == 0
     with pytest.raises(ValueError, match="bad"):
         next(batches)
@@ -116,7 +121,7 @@ def test_loading_goes_on_after_an_error():
 
 def test_an_error_in_worker_init_fn():
     with pytest.raises(ValueError, match=r"in DataLoader worker process 0(.|\n)*no such file"):
-        list(DataLoader(Large(), num_workers=1, worker_init_fn=lambda i: throw(ValueError("no such file"))))
+        list(forked(Large(), num_workers=1, worker_init_fn=lambda i: throw(ValueError("no such file"))))
 
 
 def test_an_error_while_an_iterable_dataset_is_opened():
@@ -124,7 +129,7 @@ def test_an_error_while_an_iterable_dataset_is_opened():
         def __iter__(self):
             raise OSError("disk gone")
     with pytest.raises(OSError, match=r"Caught OSError in DataLoader worker process 0(.|\n)*disk gone"):
-        list(DataLoader(Broken(), num_workers=1))
+        list(forked(Broken(), num_workers=1))
 
 
 def test_an_error_of_the_sampler_leaves_no_worker():
@@ -132,7 +137,7 @@ def test_an_error_of_the_sampler_leaves_no_worker():
         yield 0
         raise ValueError("bad order")
     with pytest.raises(ValueError, match="bad order"):
-        list(DataLoader(Large(), sampler=broken(), num_workers=2))
+        list(forked(Large(), sampler=broken(), num_workers=2))
 
 
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGKILL, r"is killed by signal: Killed \(SIGKILL\). If nobody killed it"),
@@ -143,7 +148,7 @@ def test_a_worker_killed_by_a_signal(number, words):
         import faulthandler
         faulthandler.disable()
         os.kill(os.getpid(), number)
-    batches = iter(DataLoader(Large(at={6: die}), batch_size=None, num_workers=2))
+    batches = iter(forked(Large(at={6: die}), batch_size=None, num_workers=2))
     pids = [w.process.pid for w in batches._workers]
     with pytest.raises(RuntimeError, match=rf"DataLoader worker \(pid {pids[0]}\) {words}"):
         list(batches)
@@ -152,18 +157,18 @@ def test_a_worker_killed_by_a_signal(number, words):
 
 def test_a_worker_that_leaves():
     with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid \d+\) exited unexpectedly with exit code 7"):
-        list(DataLoader(Large(at={3: lambda: os._exit(7)}), num_workers=1))
+        list(forked(Large(at={3: lambda: os._exit(7)}), num_workers=1))
 
 
 def test_the_death_of_a_worker_that_nobody_waits_for_is_noticed():
     """The parent waits for worker 0, which never answers, when worker 1 dies."""
-    loader = DataLoader(Large(at={0: threading.Event().wait, 1: lambda: os._exit(3)}), batch_size=None, num_workers=2)
+    loader = forked(Large(at={0: threading.Event().wait, 1: lambda: os._exit(3)}), batch_size=None, num_workers=2)
     with pytest.raises(RuntimeError, match="exit code 3"):
         next(iter(loader))
 
 
 def test_a_dead_persistent_worker_is_replaced_in_the_next_pass():
-    loader = DataLoader(Large(4), batch_size=None, num_workers=2, persistent_workers=True)
+    loader = forked(Large(4), batch_size=None, num_workers=2, persistent_workers=True)
     assert len(list(loader)) == 4
     os.kill(loader._iterator._workers[1].process.pid, signal.SIGKILL)
     with pytest.raises(RuntimeError, match="SIGKILL"):
@@ -173,7 +178,7 @@ def test_a_dead_persistent_worker_is_replaced_in_the_next_pass():
 
 
 def test_a_time_limit():
-    loader = DataLoader(Large(at={1: threading.Event().wait}), batch_size=None, num_workers=1, timeout=0.5)
+    loader = forked(Large(at={1: threading.Event().wait}), batch_size=None, num_workers=1, timeout=0.5)
     batches = iter(loader)
     next(batches)
     with pytest.raises(RuntimeError, match="DataLoader timed out after 0.5 seconds"):
@@ -182,20 +187,20 @@ def test_a_time_limit():
 
 @pytest.mark.parametrize("batch_size", [None, 4])
 def test_leaving_in_the_middle(batch_size):
-    for batch in DataLoader(Large(), batch_size=batch_size, num_workers=2):
+    for batch in forked(Large(), batch_size=batch_size, num_workers=2):
         assert batch.shape[-1] == 100_000
         break
 
 
 def test_a_batch_outlives_its_loader():
-    loader = DataLoader(Large(), batch_size=2, num_workers=1)
+    loader = forked(Large(), batch_size=2, num_workers=1)
     batch = next(iter(loader))
     del loader
     assert batch[:, -1].tolist() == [0.0, 1.0]
 
 
 def test_leaving_does_not_wait_for_a_worker_that_hangs():
-    batches = iter(DataLoader(Large(at={1: threading.Event().wait}), batch_size=None, num_workers=2))
+    batches = iter(forked(Large(at={1: threading.Event().wait}), batch_size=None, num_workers=2))
     next(batches)
     begin = time.monotonic()
     del batches
@@ -205,11 +210,11 @@ def test_leaving_does_not_wait_for_a_worker_that_hangs():
 def test_workers_ignore_ctrl_c_and_their_parents_sigterm_handler():
     was = signal.signal(signal.SIGTERM, lambda *_: None)
     try:
-        batches = iter(DataLoader(Large(6), batch_size=None, num_workers=1))
+        batches = iter(forked(Large(6), batch_size=None, num_workers=1))
         next(batches)
         os.kill(batches._workers[0].process.pid, signal.SIGINT)
         assert len(list(batches)) == 5
-        batches = iter(DataLoader(Large(at={1: lambda: signal.getsignal(signal.SIGTERM) == signal.SIG_DFL or throw(ValueError())}),
+        batches = iter(forked(Large(at={1: lambda: signal.getsignal(signal.SIGTERM) == signal.SIG_DFL or throw(ValueError())}),
                                   batch_size=None, num_workers=1))
         assert next(batches)[0] == 0 and next(batches) is True
         del batches
@@ -370,7 +375,7 @@ def test_workers_under_mpi_are_not_forked(tmp_path):
 
 
 def test_a_forked_child_of_the_user_does_not_stop_the_workers():
-    loader = DataLoader(Large(6), batch_size=None, num_workers=2)
+    loader = forked(Large(6), batch_size=None, num_workers=2)
     batches = iter(loader)
     next(batches)
     child = os.fork()
@@ -388,7 +393,7 @@ def test_get_worker_info_names_the_worker():
         def __getitem__(self, i):
             info = get_worker_info()
             return info.id, info.num_workers, type(info.dataset).__name__ == "Who"
-    assert [[x.item() for x in b] for b in DataLoader(Who(2), num_workers=2)] == [[0, 2, True], [1, 2, True]]
+    assert [[x.item() for x in b] for b in forked(Who(2), num_workers=2)] == [[0, 2, True], [1, 2, True]]
 
 
 def test_the_grace_is_short():

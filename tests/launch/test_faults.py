@@ -29,11 +29,14 @@ def last_lines(one, count):
     return one.stderr.splitlines()[-count:]
 
 
-@pytest.mark.parametrize("arguments", [[], pytest.param(["mpi4py"], marks=pytest.mark.mpi)])
-def test_one_of_four_ranks_is_killed(launch, mpi, arguments):
-    if arguments:
-        pytest.importorskip("mpi4py")
-    one = launch(WAIT, *arguments, flags=[*FOUR, "--mpi", mpi])
+@pytest.mark.parametrize(
+    ("mpi", "library"),
+    [("none", ""), pytest.param("mpirun", "", marks=pytest.mark.mpi), pytest.param("mpirun", "mpi4py", marks=pytest.mark.mpi)],
+)
+def test_one_of_four_ranks_is_killed(launch, mpi, library):
+    if library:
+        pytest.importorskip(library)
+    one = launch(WAIT, library, flags=[*FOUR, "--mpi", mpi])
     victim = pids(one, 4)["rank2"]
     os.kill(victim, signal.SIGKILL)
     assert one.wait(timeout_s=5) == 128 + 9

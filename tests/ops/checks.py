@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import ringgrad
+import ringgrad.nn  # noqa: F401 - with it every op is registered
 from ringgrad._core.op import REGISTRY
 from ringgrad._state import state
 

@@ -112,6 +112,7 @@ class Sample:
     random   the values are random: only shape, dtype and `check` are looked at
     check    function (output arrays, input arrays), called with the result as NumPy arrays; its own asserts
     slack    factor on every tolerance
+    torch_slack  a further one where torch's own float64 kernel is less exact (it has constants in single precision)
     """
 
     name: str
@@ -131,6 +132,7 @@ class Sample:
     random: bool = False
     check: object = None
     slack: float = 1.0
+    torch_slack: float = 1.0
 
     def __post_init__(self):
         if self.op == "by name":

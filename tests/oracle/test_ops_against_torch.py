@@ -72,7 +72,7 @@ def check_value(sample, dtype):
             assert name_of(a.dtype) == name_of(b.dtype), f"output {i}"
             assert tuple(a.shape) == tuple(b.shape), f"output {i}"
         if not sample.random:
-            close(values(a), values(b), name_of(getattr(b, "dtype", "float64")), 2 * sample.slack, f"output {i}")
+            close(values(a), values(b), name_of(getattr(b, "dtype", "float64")), 2 * sample.slack * sample.torch_slack, f"output {i}")
 
 
 @rows(COMPARED)
@@ -114,7 +114,7 @@ def test_shapes_of_elementwise_ops(sample):
         theirs = on_torch(sample, arrays)
         for a, b in zip(run(sample, ringgrad, [tensor(ringgrad, x) for x in arrays]), theirs, strict=True):
             assert name_of(a.dtype) == name_of(b.dtype), label
-            close(values(a), values(b), name_of(b.dtype), sample.slack, label)
+            close(values(a), values(b), name_of(b.dtype), sample.slack * sample.torch_slack, label)
 
 
 def derived_on_torch(compute):
@@ -122,7 +122,7 @@ def derived_on_torch(compute):
     try:
         return compute()
     except (RuntimeError, NotImplementedError) as error:
-        if "derivative for" in str(error) or "not implemented" in str(error):
+        if any(words in str(error) for words in ("derivative for", "not implemented", "is not differentiable with respect to")):
             pytest.skip(f"torch: {str(error).splitlines()[0]}")
         raise
 
@@ -135,7 +135,7 @@ def test_gradients(sample, dtype):
     theirs, _ = derived_on_torch(lambda: first_order(torch, sample, arrays, seeds=seeds))
     for i, a, b in zip(differentiable_positions(sample, arrays), ours, theirs, strict=True):
         if b is not None:
-            close(np.zeros_like(b) if a is None else a, b, dtype, 10 * sample.slack, f"gradient for input {i}")
+            close(np.zeros_like(b) if a is None else a, b, dtype, 10 * sample.slack * sample.torch_slack, f"gradient for input {i}")
         else:
             assert a is None or not np.any(a), f"gradient for input {i}: torch has none"
 
@@ -151,7 +151,7 @@ def test_second_gradients(sample, dtype):
     _, theirs = derived_on_torch(lambda: second_order(torch, sample, arrays, positions, seeds, mixers))
     _, ours = second_order(ringgrad, sample, arrays, positions, seeds, mixers)
     for i, (a, b) in enumerate(zip(ours, theirs, strict=True)):
-        close(np.where(np.isnan(b), b, a), b, dtype, 100 * sample.slack, f"second derivative {i}")
+        close(np.where(np.isnan(b), b, a), b, dtype, 100 * sample.slack * sample.torch_slack, f"second derivative {i}")
 
 
 @rows(FAILS)
@@ -189,7 +189,7 @@ def compare_promotion(sample, left, right):
     ours, what = outcome(sample, ringgrad, operands(ringgrad)), f"{sample.name}({describe(left)}, {describe(right)})"
     assert not isinstance(ours, type), f"{what}: raised {ours.__name__}, torch gives {theirs[0]}"
     assert ours[:2] == theirs[:2], f"{what}: {ours[:2]}, torch has {theirs[:2]}"
-    close(ours[2], theirs[2], "float16" if "float16" in describe(left) + describe(right) else theirs[0], 4 * sample.slack, what)
+    close(ours[2], theirs[2], "float16" if "float16" in describe(left) + describe(right) else theirs[0], 4 * sample.slack * sample.torch_slack, what)
 
 
 def describe(x):

@@ -60,7 +60,18 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, r
     """-weight[t] * input[t] for log probabilities.  input: (C), (N, C) or (N, C, *), target: class indexes without the C."""
     reduction = reduction_of(size_average, reduce, reduction)
     check_reduction(reduction)
+    _check_targets(input, target)
     return ops.nll_loss(input, target, weight, ignore_index, reduction)
+
+
+def _check_targets(input, target):
+    """Errors in torch's words unless there is one target for each position of (C), (N, C) or (N, C, *)."""
+    x, t = tuple(input.shape), tuple(target.shape)
+    if len(x) > 1 and len(t) == len(x) - 1 and x[0] != t[0]:
+        raise ValueError(f"Expected input batch_size ({x[0]}) to match target batch_size ({t[0]}).")
+    want = (x[0], *x[2:]) if len(x) > 1 else ()
+    if not x or t != want:
+        raise RuntimeError(f"Expected target size {list(want)}, one class index for each position of an input of shape {list(x)}, got {list(t)}")
 
 
 def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
@@ -76,6 +87,7 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-1
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if target._data.dtype.kind in "fV" and tuple(target.shape) == tuple(input.shape):
         return _cross_entropy_of_probabilities(input, target, weight, reduction, label_smoothing)
+    _check_targets(input, target)
     return ops.cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
 
 

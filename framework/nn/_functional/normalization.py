@@ -78,10 +78,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         if t is not None and tuple(t.shape) != (c,):
             raise RuntimeError(f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
                                f"{list(t.shape)} and input of shape {list(input.shape)}")
-    shape = (num_groups, c // num_groups, *(1,) * len(space))
-    grouped = ops.reshape(input, (n, num_groups, c // num_groups, *space))
-    weight, bias = (None if t is None else ops.reshape(t, shape) for t in (weight, bias))
-    return ops.reshape(ops.normalize(grouped, weight, bias, axes=tuple(range(2, grouped.ndim)), eps=eps), tuple(input.shape))
+    return ops.group_normalize(input, _per_channel(weight, input.ndim), _per_channel(bias, input.ndim), num_groups, eps)
 
 
 def _trailing_axes(input, normalized_shape, named):

@@ -68,14 +68,26 @@ def _adaptive_average(d):
         else:
             out = input
             for axis, size in enumerate(sizes, 2):
-                averages = of_array(input._data).asarray(_averages(out.shape[axis], size).astype(input._data.dtype))
-                out = ops.moveaxis(ops.matmul(ops.moveaxis(out, axis, -1), wrap(averages)), -1, axis)
+                out = mixed_along(out, axis, _averages(out.shape[axis], size))
         return unbatched(out, added)
 
     name = adaptive_avg_pool.__name__ = adaptive_avg_pool.__qualname__ = f"adaptive_avg_pool{d}d"
     adaptive_avg_pool.__doc__ = ("The averages of cells that divide the input evenly into output_size (an int, or one per dimension; None: as the "
                                  "input).  (N, C, *in) or without N.")
     return adaptive_avg_pool
+
+
+def mixed_along(input, axis, shares):
+    """Each element along `axis` made of the old ones by the columns of `shares`: an array (old size, new size)."""
+    backend = of_array(input._data)
+    matrix = backend.asarray(shares.astype(input._data.dtype))
+    if axis == input.ndim - 1:
+        return ops.matmul(input, wrap(matrix))
+    if axis == input.ndim - 2:
+        return ops.matmul(wrap(matrix.T), input)
+    shape = tuple(input.shape)
+    flat = ops.matmul(wrap(matrix.T), ops.reshape(input, (*shape[:axis + 1], -1)))
+    return ops.reshape(flat, (*shape[:axis], shares.shape[1], *shape[axis + 1:]))
 
 
 def _averages(n, size):

@@ -6,7 +6,7 @@ import numpy as np
 from ... import ops
 from ..._backends import of_array
 from ..._core.tensor import wrap
-from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, mixed_along
 
 
 def pixel_shuffle(input, upscale_factor):
@@ -69,9 +69,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             index = np.minimum(((np.arange(out) + (0.5 if mode == "nearest-exact" else 0)) * step).astype(np.int64), n - 1)
             input = ops.take(input, wrap(of_array(input._data).asarray(index)), axis)
         else:
-            matrix = _weights(n, out, step, bool(align_corners), mode == "bicubic").astype(input._data.dtype)
-            matrix = wrap(of_array(input._data).asarray(matrix))
-            input = ops.moveaxis(ops.matmul(ops.moveaxis(input, axis, -1), matrix), -1, axis)
+            input = mixed_along(input, axis, _weights(n, out, step, bool(align_corners), mode == "bicubic"))
     return input
 
 

@@ -15,12 +15,13 @@ def watched(xp, *xs, show: object = None):
 
 @watched.vjp("xs")
 def _(xp, g, show, needs):
-    answers = show([None if p is None or isinstance(p, Tensor) else wrap(p) for p in g])
-    raw = [p if p is None or isinstance(q, Tensor) else p._data for p, q in zip(answers, g)]
-    return [p if need else None for p, need in zip(raw, needs)]
+    recorded = any(isinstance(p, Tensor) for p in g)
+    answers = show([p if p is None or recorded else wrap(p) for p in g])
+    return [None if p is None or not need else p if recorded else p._data for p, need in zip(answers, needs)]
 
 
-def _watch(tensors, show):
+def watch(tensors, show):
+    """The tensors, behind an identity that passes their gradients through `show`.  Those that take no gradient still take none."""
     outputs = watched.apply(tuple(tensors), {"show": show})
     for i, (x, y) in enumerate(zip(tensors, outputs)):
         tie_view(watched, x, y, {"show": show}, i)
@@ -59,7 +60,7 @@ class BackwardHook:
         if not state.grad or not any(values[i].requires_grad for i in places):
             return None, values
         replaced = list(values)
-        for i, t in zip(places, _watch([values[i] for i in places], show)):
+        for i, t in zip(places, watch([values[i] for i in places], show)):
             replaced[i] = t
         return places, tuple(replaced) if type(values) is tuple else type(values)(*replaced)
 

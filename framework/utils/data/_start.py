@@ -2,7 +2,7 @@
 
 torch forks on Linux, always.  A forked child has only the forking thread, so a lock that another thread held stays locked for ever, and
 an MPI or CUDA library does not survive in it.  So we fork only a process that runs no other thread of Python's, has not initialised MPI
-and has not loaded CuPy: there fork is quick, and takes datasets and functions that cannot be pickled.  Anywhere else workers come from a
+and has not used CUDA: there fork is quick, and takes datasets and functions that cannot be pickled.  Anywhere else workers come from a
 clean server process ("forkserver"; "spawn" where there is none), which needs a picklable dataset and, in a script, `if __name__ ==
 "__main__":`.  `multiprocessing.set_start_method` (with another method than the platform's default) and `multiprocessing_context=` overrule
 this.
@@ -20,6 +20,7 @@ import warnings
 import weakref
 from contextlib import contextmanager
 
+from ..._backends import BACKENDS
 from . import _worker
 
 GRACE_S = 2.0  # what a worker gets to finish its sample when it is not needed any more
@@ -56,8 +57,8 @@ def fork_is_unsafe():
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized():
         return "MPI is initialised"
-    if "cupy" in sys.modules:
-        return "CuPy is loaded"
+    if any(backend.name == "cupy" for backend in BACKENDS.values()):
+        return "CUDA is in use"
     if threading.current_thread() is not threading.main_thread():
         return "this is not the main thread"
     if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):
