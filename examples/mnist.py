@@ -108,13 +108,17 @@ def main():
     for epoch in range(first, args.epochs):
         model.train()
         sampler.set_epoch(epoch)
+        own = []
         for x, y in tqdm(loader, desc=f"epoch {epoch + 1}/{args.epochs}", disable=rank != 0, mininterval=1.0, unit="step"):
             optimizer.zero_grad()
             loss = criterion(model(x.to(device)), y.to(device))
             loss.backward()
             optimizer.step()
             scheduler.step()
-            losses.append(loss.item())
+            own.append(loss.item())
+        whole = ringgrad.tensor(own, device=device)
+        dist.all_reduce(whole, dist.ReduceOp.AVG)  # the loss over the whole batch, of which each rank has seen its share
+        losses += whole.tolist()
         score = accuracy(model.module, test, device)
         if rank == 0:
             print(f"epoch {epoch + 1}: test accuracy {score:.2%}", flush=True)

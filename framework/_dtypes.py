@@ -78,7 +78,7 @@ def as_dtype(spelled):
     """A `dtype` from what users write for one: ours, Python's `float` / `int` / `bool` / `complex`, or NumPy's."""
     if isinstance(spelled, dtype):
         return spelled
-    python = {float: _default, int: int64, bool: bool_, complex: _default.to_complex()}
+    python = {float: float64, int: int64, bool: bool_, complex: complex128}
     if isinstance(spelled, type) and spelled in python:
         return python[spelled]
     try:

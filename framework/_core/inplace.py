@@ -6,7 +6,7 @@ the view), and the view's own node is then made anew from base' when the view is
 from .. import _dtypes
 from .._state import state
 from .graph import refresh_view, set_history
-from .op import op, record
+from .op import op, record, shares_memory
 from .quiet import OFF, restore, silence
 from .tensor import Tensor, count_write, unwrap, wrap
 
@@ -40,7 +40,10 @@ def apply_inplace(op, target, others, attrs):
 
 
 def write(target, values):
-    """Store raw `values` in the memory of `target` and count the write."""
+    """Store raw `values` in the memory of `target` and count the write.  RuntimeError for an expanded tensor, whose elements share memory."""
+    if not target._data.flags.writeable:
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+                           "clone() the tensor before performing the operation.")
     token = silence(OFF)
     try:
         target._data[...] = values
@@ -115,8 +118,14 @@ def _follow(xp, x, path):
 
 def view_scatter(xp, base, value, path: tuple):
     """`base` with the region that `path` leads to replaced by `value`."""
-    out = base.copy()
-    _follow(xp, out, path)[...] = value
+    out = base.copy(order="K")
+    region = _follow(xp, out, path)
+    if shares_memory(region, out):
+        region[...] = value
+        return out
+    out = base.copy()  # in this layout the path leads to a copy: find the elements by their places instead
+    places = _follow(xp, xp.arange(out.size).reshape(out.shape), path)
+    out.reshape(-1)[places] = value
     return out
 
 

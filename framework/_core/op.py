@@ -269,7 +269,7 @@ def tie_view(op, x, out, attrs, index=None):
     parent = x._view
     blocked = None
     if index is not None:
-        blocked = (f"Output {index} of {op.grad_name} is a view and is being modified inplace. This view is the output of a function that "
+        blocked = (f"Output {index} of {op.grad_name.removesuffix('Backward0')} is a view and is being modified inplace. This view is the output of a function that "
                    "returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the "
                    "inplace operation by an out-of-place one.")
     elif not state.grad and not state.inference:

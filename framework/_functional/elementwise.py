@@ -132,6 +132,15 @@ def float_power(input, exponent):
     return ops.power(wide(input), wide(exponent))
 
 
+def float_power_(self, exponent):
+    """In-place form of `float_power`, for float64 and complex128 tensors only.  Returns self."""
+    wide = np.dtype(np.complex128 if _is_complex(self) else np.float64)
+    if self._data.dtype != wide:
+        raise RuntimeError(f"the base given to float_power_ has dtype {_dtypes.of_numpy(self._data.dtype).name} but the operation's result "
+                           f"requires dtype {wide}")
+    return pow_(self, exponent)
+
+
 # -- bounds ------------------------------------------------------------------------------------------------------------
 
 def _check_bounds(min, max):
@@ -268,6 +277,16 @@ def rad2deg(input):
     return ops.multiply(input, 180 / math.pi)
 
 
+def deg2rad_(self):
+    """In-place form of `deg2rad`.  Returns self."""
+    return apply_inplace(ops.multiply.op, self, (math.pi / 180,), {})
+
+
+def rad2deg_(self):
+    """In-place form of `rad2deg`.  Returns self."""
+    return apply_inplace(ops.multiply.op, self, (180 / math.pi,), {})
+
+
 def isposinf(input):
     """Whether elements are inf."""
     return ops.equal(input, math.inf)
@@ -355,6 +374,6 @@ METHODS = {
     "real": property(real, doc=real.__doc__), "imag": property(imag, doc=imag.__doc__),
     "add_": add_, "sub_": sub_, "subtract_": sub_, "div_": div_, "divide_": div_, "pow_": pow_, "clamp_": clamp_, "clip_": clamp_,
     "clamp_min_": clamp_min_, "clamp_max_": clamp_max_, "lerp_": lerp_, "addcmul_": addcmul_, "addcdiv_": addcdiv_, "round_": round_,
-    "nan_to_num_": nan_to_num_, "logit_": logit_,
+    "nan_to_num_": nan_to_num_, "logit_": logit_, "deg2rad_": deg2rad_, "rad2deg_": rad2deg_, "float_power_": float_power_,
 }
-INPLACE = {name: f.op for table in (UNARY, BINARY) for name, f in table.items()}
+INPLACE = {"conj_physical": ops.conj.op, **{name: f.op for table in (UNARY, BINARY) for name, f in table.items()}}

@@ -66,7 +66,7 @@ def _reduction(op, name, doc, takes_dtype=False):
             _check_tensor(input, name)
             return op(_cast(input, dtype), axes_of(input, axis if dim is None else dim, name), keepdim or keepdims)
     else:
-        def reduce(input, dim=None, keepdim=False, *, axis=None, keepdims=False):
+        def reduce(input, dim=None, keepdim=False, *, axis=None, keepdims=False):  # type: ignore[misc]
             _check_tensor(input, name)
             return op(input, axes_of(input, axis if dim is None else dim, name), keepdim or keepdims)
     reduce.__name__ = reduce.__qualname__ = name

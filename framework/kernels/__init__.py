@@ -2,6 +2,7 @@
 
 sources() lists every CUDA source of the package as (name, text).
 """
+from .._backends import philox
 from .._core.op import REGISTRY
 from . import elementwise
 
@@ -10,7 +11,8 @@ FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 def sources():
     """Every CUDA source of the package: [(name, text)]."""
-    return [(f"{op.name} {dtype}", elementwise.source(op, dtype)) for op in REGISTRY.values() if op.cuda for dtype in FLOATS]
+    bodies = [(f"{op.name} {dtype}", elementwise.source(op, dtype)) for op in REGISTRY.values() if op.cuda for dtype in FLOATS]
+    return [*bodies, ("philox", philox.SOURCE)]
 
 
 def register():

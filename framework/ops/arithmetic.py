@@ -268,7 +268,7 @@ def _one_float_type(raw, backend):
 _one_float_type.numbers = True
 
 
-@op(promote=_one_float_type, cuda="out = fabs(weight) < 0.5f ? x + weight * (y - x) : y - (y - x) * (1 - weight)")
+@op(promote=_one_float_type, cuda="out = 2 * fabs(weight) < 1 ? x + weight * (y - x) : y - (y - x) * (1 - weight)")
 def lerp(xp, x, y, weight):
     """x + weight * (y - x), computed from the nearer end.  `weight` may be a number.  No type promotion."""
     if is_number(weight):

@@ -1,4 +1,6 @@
 """Copies, in the same or another type."""
+from typing import Any
+
 import numpy as np
 
 from .._core.op import op
@@ -6,7 +8,7 @@ from ._parts import is_complex
 
 
 @op(holomorphic=False, grad_name="ToCopy", fast=False)
-def astype(xp, x, dtype: object):
+def astype(xp, x, dtype: Any):
     """`x` as `dtype` (a NumPy dtype or one of ours).  Complex to real keeps the real part; floats lose their fraction as integers."""
     dtype = np.dtype(getattr(dtype, "np", dtype))
     return x.real.astype(dtype) if x.dtype.kind == "c" and dtype.kind not in "cb" else x.astype(dtype)

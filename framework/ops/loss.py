@@ -62,8 +62,7 @@ def _(xp, g, x, y, delta):
     return g * xp.minimum(xp.maximum(y - x, -delta), delta)
 
 
-@op(promote=to_float, cuda="""const auto no = log1p(-x), yes = log(x);
-        out = (y - 1) * (no < -100 ? -100 : no) - y * (yes < -100 ? -100 : yes)""")
+@op(promote=to_float, cuda="const auto no = log1p(-x), yes = log(x); out = (y - 1) * (no < -100 ? -100 : no) - y * (yes < -100 ? -100 : yes)")
 def binary_cross_entropy(xp, x, y):
     """-(y log x + (1 - y) log(1 - x)) for probabilities x and targets y in [0, 1]; the logarithms stop at -100."""
     if xp is np and x.size and not (x.min() >= 0 and x.max() <= 1):

@@ -56,7 +56,7 @@ def _standardize(xp, x, mean, rstd, axes, eps, center):
 
 
 @normalize.vjp("x", "weight", "bias")
-def _(xp, g, x, weight, mean, rstd, axes, eps, center, needs):
+def _(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs):
     if isinstance(x, Tensor):
         mean = rstd = None  # they depend on x, which a second derivative has to see
     xhat, rstd = _standardize(xp, x, mean, rstd, axes, eps, center)
@@ -108,10 +108,10 @@ def _(xp, x, weight=None, bias=None, mean=None, rstd=None, axes=(-1,), eps=1e-5,
 
 
 @normalize.kernel("numpy", vjp="x")
-def _(xp, g, x, weight, mean, rstd, axes, eps, center, needs):
+def _(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs):
     off, rstd = _off_and_rstd(x, mean, rstd, axes, eps, center)
     gw = _over_lead(g * off, rstd, weight.shape) if needs[1] else None
-    gb = _over_lead(g, None, g.shape[g.ndim - len(axes):]) if needs[2] and _trailing(g, axes) else g
+    gb = _over_lead(g, None, bias_shape) if needs[2] else None
     if not needs[0]:
         return None, gw, gb
     gx = g * weight if weight is not None else g.copy()

@@ -1,4 +1,6 @@
 """Random numbers in the shape, type and place of a tensor.  What was in the tensor plays no part, so its gradient is zero."""
+from typing import Any
+
 import numpy as np
 
 from .. import _rng
@@ -68,7 +70,7 @@ def log_normal(xp, x, mean: float = 1.0, std: float = 2.0, generator: object = N
 
 
 @_random
-def bernoulli(xp, x, p: object = None, generator: object = None):
+def bernoulli(xp, x, p: Any = None, generator: object = None):
     """Ones with probability `p` (a number or an array that broadcasts; None: the elements of `x` are the probabilities), else zeros."""
     p = x if p is None else p
     inside = (p >= 0) & (p <= 1)

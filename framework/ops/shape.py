@@ -4,6 +4,8 @@ Everything that can share the memory of its input does, as in torch.
 """
 import math
 
+import numpy as np
+
 from .._core.op import op
 
 
@@ -100,7 +102,7 @@ def transpose(xp, x, axes: tuple = None):
     if len(axes) != x.ndim:
         raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering of "
                            f"dimensions i.e. input.dim() = {x.ndim} is not equal to len(dims) = {len(axes)}")
-    axes = [wrap_dim(a, x.ndim) for a in axes]
+    axes = tuple([wrap_dim(a, x.ndim) for a in axes])
     if len(set(axes)) < len(axes):
         raise RuntimeError(f"permute(): duplicate dims are not allowed: {axes}")
     return x.transpose(axes)
@@ -134,7 +136,14 @@ def _(xp, g, axis1, axis2):
 def broadcast_to(xp, x, shape: tuple):
     """`x` repeated along dimensions of size 1 and new leading ones, without copying; read-only where elements repeat.  (*) -> shape"""
     _check_expand(x.shape, shape)
-    return x.reshape(shape) if x.size == math.prod(shape) else xp.broadcast_to(x, shape)
+    if x.size == math.prod(shape):
+        return x.reshape(shape)
+    if type(x) is np.ndarray and x.flags.c_contiguous and x.dtype.kind in "fciub":  # broadcast_to, for a third of its 2.5 us
+        strides = [0 if n == 1 else s for n, s in zip(x.shape, x.strides)]
+        out = np.ndarray(shape, x.dtype, x, strides=(*(0,) * (len(shape) - x.ndim), *strides))
+        out.flags.writeable = False
+        return out
+    return xp.broadcast_to(x, shape)
 
 
 @broadcast_to.vjp("x")

@@ -7,11 +7,11 @@ __all__ = ["SGD"]
 
 
 @rule
-def sgd(xp, p, g, velocity, *, lr, momentum, keep, gain, weight_decay, nesterov, maximize):
-    """velocity = keep * velocity + gain * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity))."""
+def sgd(xp, p, g, velocity, *, lr, momentum, gain, weight_decay, nesterov, maximize):
+    """velocity = momentum * velocity + gain * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity))."""
     g = descent(p, g, weight_decay, maximize)
     if velocity is not None:
-        velocity *= keep
+        velocity *= momentum
         velocity += gain * g
         g = g + momentum * velocity if nesterov else velocity
     p -= lr * g
@@ -49,5 +49,5 @@ class SGD(RuleOptimizer):
         if momentum and first:
             state["momentum_buffer"] = zeros_state(param)
         self.apply(sgd, group, param, grad, state, ("momentum_buffer",), lr=number(group["lr"], group, param),
-                   momentum=momentum, keep=0.0 if first else momentum, gain=1.0 if first else 1.0 - group["dampening"],
+                   momentum=momentum, gain=1.0 if first else 1.0 - group["dampening"],
                    weight_decay=number(group["weight_decay"], group, param), nesterov=group["nesterov"], maximize=group["maximize"])

@@ -92,7 +92,9 @@ def test_the_quick_path_reads_like_a_function(scaled):
 
 def test_every_quick_function_takes_numpys_arguments():
     """Rules call `xp.name(...)` with NumPy's arguments whether xp is NumPy or `ringgrad.ops`."""
-    for name, record in REGISTRY.items():
+    families = {name: record for name, record in REGISTRY.items() if record.forward.__module__.startswith("ringgrad.ops.")}
+    assert len(families) > 100
+    for name, record in families.items():
         function = vars(ringgrad.ops).get(name)
         assert callable(function) and function.op is record, name
         if record.fast:

@@ -1,7 +1,6 @@
 """The CUDA bodies beside the formulas: they compile for GPUs, and compiled for the host they give the formula's values."""
 import ctypes
 import inspect
-import itertools
 import shutil
 import subprocess
 
@@ -31,7 +30,7 @@ BLOCKS, THREADS = 2, 3
 
 # Both signs, zeros, the places where formulas change, large and small, what is no number; one vector of it for each input, in all combinations.
 VALUES = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 20.0, 21.0, -100.0, 1e-30, -1e-30, 1e30, -1e30, np.inf, -np.inf, np.nan]
-UNIT_INTERVAL = {("binary_cross_entropy", "x")}  # its formula refuses anything else
+UNIT_INTERVAL = {"binary_cross_entropy"}  # of probabilities: its formula refuses anything else
 
 
 # Compiling for GPUs
@@ -96,10 +95,11 @@ def run_on_host(library, op, arrays, attrs):
     out = np.full_like(arrays[0], 12345)
     function = getattr(library, f"{op.name}_{dtype}")
     arguments = [*(ctypes.c_void_p(a.ctypes.data) for a in (*arrays, out)), ctypes.c_longlong(out.size), *map(WIDTHS[dtype.name], attrs.values())]
-    place = {name: Place.in_dll(library, name) for name in ("gridDim", "blockDim", "blockIdx", "threadIdx")}
-    place["gridDim"].x, place["blockDim"].x = BLOCKS, THREADS
-    for place["blockIdx"].x, place["threadIdx"].x in itertools.product(range(BLOCKS), range(THREADS)):
-        function(*arguments)
+    grid, blocks, block, thread = (Place.in_dll(library, name) for name in ("gridDim", "blockDim", "blockIdx", "threadIdx"))
+    grid.x, blocks.x = BLOCKS, THREADS
+    for block.x in range(BLOCKS):
+        for thread.x in range(THREADS):
+            function(*arguments)
     return out
 
 
@@ -108,9 +108,8 @@ def inputs(op, dtype):
     random = np.random.default_rng(0)
     columns = np.meshgrid(*[VALUES] * len(op.inputs))
     arrays = [np.concatenate([column.ravel(), random.normal(scale=3, size=1000)]).astype(dtype) for column in columns]
-    for name, a in zip(op.inputs, arrays):
-        if (op.name, name) in UNIT_INTERVAL:
-            a[...] = np.where((a >= 0) & (a <= 1), a, random.uniform(size=a.shape))
+    if op.name in UNIT_INTERVAL:
+        arrays = [np.where((a >= 0) & (a <= 1), a, random.uniform(size=a.shape)).astype(dtype) for a in arrays]
     return arrays
 
 

@@ -62,8 +62,10 @@ ACTIVATIONS = rows(
     "nn.ReLU()", "nn.ReLU(inplace=False)", "nn.ReLU6()", "nn.LeakyReLU()", "nn.LeakyReLU(0.2)", "nn.PReLU()", "nn.PReLU(4)", "nn.ELU()", "nn.ELU(0.7)",
     "nn.SELU()", "nn.CELU(0.5)", "nn.GELU()", "nn.GELU('tanh')", "nn.SiLU()", "nn.Mish()", "nn.Sigmoid()", "nn.Tanh()", "nn.Softmax(dim=1)",
     "nn.Softmax(-1)", "nn.LogSoftmax(dim=-1)", "nn.Softmin(dim=0)", "nn.Softplus()", "nn.Softplus(2, 1)", "nn.Softsign()", "nn.Hardtanh()",
-    "nn.Hardtanh(-0.5, 0.7)", "nn.Hardsigmoid()", "nn.Hardswish()", "nn.LogSigmoid()", "nn.Threshold(0.1, 20)", "nn.Tanhshrink()", "nn.GLU()",
+    "nn.Hardtanh(-0.5, 0.7)", "nn.Hardswish()", "nn.LogSigmoid()", "nn.Threshold(0.1, 20)", "nn.Tanhshrink()", "nn.GLU()",
     "nn.GLU(0)", "nn.Hardshrink()", "nn.Softshrink(0.3)", "nn.Identity(3, unused=4)", inputs=((4, 4, 6),), slack=1e3)
+
+HARDSIGMOID = rows("nn.Hardsigmoid()", inputs=(FLAT,), slack=1e6)  # torch's gradient multiplies by 1/6 rounded to float32
 
 LINEAR = [
     *rows("nn.Linear(4, 5)", "nn.Linear(4, 5, bias=False)", "nn.Linear(in_features=4, out_features=1)", inputs=(FLAT,)),
@@ -117,8 +119,8 @@ NORMS = [
     *rows("nn.BatchNorm3d(2)", "nn.InstanceNorm3d(2)", inputs=((2, 2, 3, 4, 2),), slack=100),
 ]
 
-DROPOUT = rows("nn.Dropout()", "nn.Dropout(0.2)", "nn.Dropout(p=0.0)", "nn.Dropout1d(0.1)", "nn.Dropout2d(0.3)", "nn.Dropout3d(0.3)",
-               "nn.AlphaDropout(0.2)", "nn.FeatureAlphaDropout(0.2)", "nn.RReLU(0.1, 0.3)", inputs=(IMAGE,), train=False)
+DROPOUT = rows("nn.Dropout()", "nn.Dropout(0.2)", "nn.Dropout(p=0.0)", "nn.Dropout2d(0.3)", "nn.Dropout3d(0.3)",
+               "nn.AlphaDropout(0.2)", "nn.FeatureAlphaDropout(0.2)", "nn.RReLU(0.1, 0.3)", inputs=(IMAGE,), train=False) + rows("nn.Dropout1d(0.1)", inputs=(SIGNAL,), train=False)
 
 PADDING = [
     *rows("nn.ZeroPad2d(2)", "nn.ZeroPad2d((1, 0, -1, 2))", "nn.ConstantPad2d(1, 3.5)", "nn.ReflectionPad2d((1, 2, 0, 3))", "nn.ReplicationPad2d(2)",
@@ -165,4 +167,4 @@ BLOCKS = rows(
     "nn.Sequential(nn.Conv2d(4, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 5), nn.LogSoftmax(1))",
     "nn.Sequential(nn.LayerNorm(6), nn.Linear(6, 8), nn.GELU(), nn.Linear(8, 6), nn.Softmax(-1))", inputs=(IMAGE,), slack=100)
 
-ROWS = [*ACTIVATIONS, *LINEAR, *CONVOLUTIONS, *POOLING, *NORMS, *DROPOUT, *PADDING, *LOSSES, *BLOCKS]
+ROWS = [*ACTIVATIONS, *HARDSIGMOID, *LINEAR, *CONVOLUTIONS, *POOLING, *NORMS, *DROPOUT, *PADDING, *LOSSES, *BLOCKS]

@@ -7,7 +7,7 @@ import ringgrad
 from .layer_rows import ROWS
 
 torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore:reduction. 'mean' divides:UserWarning")]
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")]
 
 rows = pytest.mark.parametrize("row", ROWS, ids=str)
 

@@ -151,7 +151,9 @@ POWERS = [
     *[Sample("pow", [positive(3, 4), n], op="power", ref=np.power, slack=4) for n in (-1, 0.5, -0.5, -2, 1.7)],
     Sample("pow", [2, randn(3, 4)], op="power", ref=lambda n, x: 2.0 ** x, slack=2),
     Sample("pow", [2.5, randint(0, 4, 3)], op="power", ref=np.power, gives="float32", dtypes=("int64",), grad=False),
-    Sample("float_power", [randint(0, 4, 3), 2], op="power", ref=np.power, gives="float64", dtypes=("int64",), grad=False),
+    Sample("float_power", [positive(3), 2], op="power", ref=np.power, dtypes=("float64",)),
+    Sample("float_power", [randint(0, 4, 3), 2], op="power", ref=np.power, gives="float64", dtypes=("int64",), grad=False,
+           inplace="changes the dtype"),
     unary("square", np.square, dtypes=NUMBERS, gives="same"),
     Sample("square", [bools(4)], ref=lambda x: x.astype(int), dtypes=("bool",), gives="int64", grad=False, inplace="changes the dtype"),
     unary("sqrt", np.sqrt, positive, dtypes=FLOATS + COMPLEX + INTS, slack=4),
@@ -339,6 +341,7 @@ REFUSALS = [
     Fails("Tensor.add_", [randn(3), randn(2, 3)], says="doesn't match the broadcast shape"),
     Fails("Tensor.add_", [WHOLE, 1.5], says="can't be cast to the desired output type int64"),
     Fails("Tensor.div_", [WHOLE, 2], says="can't be cast"),
+    Fails("Tensor.float_power_", [const([2.0], "float32"), 2], says="requires dtype float64"),
     Fails("Tensor.sqrt_", [WHOLE], says="can't be cast"),
     Fails("Tensor.mul_", [X, 1j], says="can't be cast"),
 ]

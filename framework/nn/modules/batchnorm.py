@@ -13,7 +13,7 @@ class _NormBase(Module):
     """weight, bias: (num_features) when affine; buffers running_mean, running_var: (num_features) and num_batches_tracked when tracking."""
 
     _version = 2  # 2 added num_batches_tracked
-    dims = ()  # numbers of input dimensions accepted
+    dims: tuple = ()  # numbers of input dimensions accepted
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True):
         super().__init__()
