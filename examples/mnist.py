@@ -108,6 +108,7 @@ def main():
     for epoch in range(first, args.epochs):
         model.train()
         sampler.set_epoch(epoch)
+        own = []  # this rank's loss of every step
         own = []
         for x, y in tqdm(loader, desc=f"epoch {epoch + 1}/{args.epochs}", disable=rank != 0, mininterval=1.0, unit="step"):
             optimizer.zero_grad()
@@ -125,6 +126,7 @@ def main():
             for step in range(len(losses) - len(loader), len(losses)):
                 events.add_scalar("loss", losses[step], step)
             events.add_scalar("test accuracy", score, len(losses))
+            events.flush()
             ringgrad.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(),
                            "epoch": epoch + 1, "losses": losses}, checkpoint)
 

@@ -21,8 +21,9 @@ from ._windows import add_windows, out_sizes, padded, windows
 def convolution(xp, x, weight, bias=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
     """x: (N, C, *in), weight: (K, C / groups, *kernel), bias: (K) -> (N, K, *out), zeros beyond the edges."""
     out = check(x, weight, bias, stride, padding, dilation, groups)
-    columns = windows(xp, padded(xp, x, padding), weight.shape[2:], out, stride, dilation).reshape(len(x), groups, -1, math.prod(out))
-    y = (grouped(weight, groups) @ columns).reshape(len(x), len(weight), *out)
+    w = grouped(weight, groups)
+    columns = windows(xp, padded(xp, x, padding), weight.shape[2:], out, stride, dilation)
+    y = (w @ columns.reshape(len(x), groups, w.shape[2], math.prod(out))).reshape(len(x), len(weight), *out)
     return y if bias is None else y + bias.reshape(-1, *(1,) * len(out))
 
 
@@ -31,8 +32,9 @@ def conv_transpose(xp, x, weight, bias=None, size: tuple = (), stride: tuple = (
                    groups: int = 1):
     """x: (N, K, *out), weight: (K, C / groups, *kernel), bias: (C) -> (N, C, *size): the adjoint of convolution with the same weight."""
     kernel, out = weight.shape[2:], x.shape[2:]
-    columns = xp.swapaxes(grouped(weight, groups), 1, 2) @ x.reshape(len(x), groups, -1, math.prod(out))
-    y = add_windows(xp, columns.reshape(len(x), -1, *kernel, *out), size, kernel, out, stride, padding, dilation)
+    columns = xp.swapaxes(grouped(weight, groups), 1, 2) @ x.reshape(len(x), groups, len(weight) // groups, math.prod(out))
+    columns = columns.reshape(len(x), weight.shape[1] * groups, *kernel, *out)
+    y = add_windows(xp, columns, size, kernel, out, stride, padding, dilation)
     return y if bias is None else y + bias.reshape(-1, *(1,) * len(size))
 
 
@@ -40,8 +42,10 @@ def conv_transpose(xp, x, weight, bias=None, size: tuple = (), stride: tuple = (
 def conv_weight(xp, x, y, kernel: tuple = (), stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
     """x: (N, K, *out), a gradient, y: (N, C, *in), the input it belongs to -> (K, C / groups, *kernel)."""
     n, out = len(x), x.shape[2:]
-    columns = windows(xp, padded(xp, y, padding), kernel, out, stride, dilation).reshape(n, groups, -1, math.prod(out))
-    return (x.reshape(n, groups, -1, math.prod(out)) @ xp.swapaxes(columns, 2, 3)).sum(axis=0).reshape(x.shape[1], -1, *kernel)
+    k, c = x.shape[1] // groups, y.shape[1] // groups
+    columns = windows(xp, padded(xp, y, padding), kernel, out, stride, dilation)
+    columns = columns.reshape(n, groups, c * math.prod(kernel), math.prod(out))
+    return (x.reshape(n, groups, k, math.prod(out)) @ xp.swapaxes(columns, 2, 3)).sum(axis=0).reshape(k * groups, c, *kernel)
 
 
 # -- gradients: each of the three is linear in both inputs -------------------------------------------------------------

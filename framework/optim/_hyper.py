@@ -42,7 +42,8 @@ def number(value, group, param):
     """A hyperparameter as a Python number; a tensor as a 0-d array when `lives_on_device`, so that the host need not wait for it."""
     if not isinstance(value, Tensor):
         return value
-    return value._data.reshape(()) if lives_on_device(group, param) else value._data.item()
+    stays = of_array(value._data).name != "numpy" and lives_on_device(group, param)
+    return value._data.reshape(()) if stays else value._data.item()
 
 
 def lives_on_device(group, param):

@@ -28,10 +28,10 @@ ERRORS = [
     ("a number where a buffer is", "m = T.nn.BatchNorm1d(2)\nm.running_mean = 3", "cannot assign 'int' as buffer 'running_mean'"),
     ("an attribute that is not there", "T.nn.Linear(2, 2).wieght", "'Linear' object has no attribute 'wieght'"),
     ("deleting what is not there", "del T.nn.Linear(2, 2).wieght", "wieght"),
-    ("a parameter's name with a dot", "T.nn.Module().register_parameter('a.b', None)", "parameter name can't contain"),
-    ("an empty name", "T.nn.Module().register_buffer('', T.ones(1))", "buffer name can't be empty string"),
+    ("a parameter's name with a dot", "T.nn.Module().register_parameter('a.b', None)", "parameter name can.*contain"),
+    ("an empty name", "T.nn.Module().register_buffer('', T.ones(1))", "buffer name can.*t be empty string"),
     ("a name that is no string", "T.nn.Module().register_parameter(3, None)", "parameter name should be a string. Got int"),
-    ("a module's name with a dot", "T.nn.Module().add_module('a.b', T.nn.ReLU())", "module name can't contain"),
+    ("a module's name with a dot", "T.nn.Module().add_module('a.b', T.nn.ReLU())", "module name can.*t contain"),
     ("a name that is taken", "T.nn.Module().register_buffer('forward', T.ones(1))", "attribute 'forward' already exists"),
     ("a module that is none", "T.nn.Module().add_module('a', 3)", "int is not a Module subclass"),
     ("a parameter that is a tensor", "T.nn.Module().register_parameter('a', T.ones(1))", "object to parameter 'a'"),
@@ -73,6 +73,7 @@ SCRIPTS = [
         m.x = 3; note()
         m.x = T.nn.Parameter(T.ones(1)); note()
         m.x = None; note()
+        del m.x
         m.x = T.nn.Linear(1, 1); note()
         m.x = None; note()
         del m.x

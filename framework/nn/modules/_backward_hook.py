@@ -41,7 +41,7 @@ class BackwardHook:
         """The positional arguments, those that are tensors watched; as they are when no gradient will reach them."""
         self.n_inputs = len(args)
         self.input_places, args = self._watch_some(args, self._show_inputs)
-        self.input_kinds = [(args[i].shape, args[i]._data.dtype, args[i].requires_grad) for i in self.input_places or ()]
+        self.input_kinds = [(args[i].shape, args[i]._data.dtype) for i in self.input_places or ()]
         return args
 
     def watch_outputs(self, result):
@@ -94,9 +94,9 @@ class BackwardHook:
         return [grad_inputs[i] for i in self.input_places]
 
     def _with_zeros(self, grads):
-        """`grads`, with zeros where an input takes a gradient but none came."""
+        """`grads`, with zeros for the tensors that none came for."""
         xp = of_array(next(g for g in grads if g is not None)._data).xp
-        return [wrap(xp.zeros(shape, dtype)) if g is None and wanted else g for g, (shape, dtype, wanted) in zip(grads, self.input_kinds)]
+        return [wrap(xp.zeros(shape, dtype)) if g is None else g for g, (shape, dtype) in zip(grads, self.input_kinds)]
 
     @staticmethod
     def _spread(places, values, n):
