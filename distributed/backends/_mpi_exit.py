@@ -15,6 +15,7 @@ mpi4py's MPI_Finalize, which would end the rank's MPI.
 import atexit
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from types import TracebackType
@@ -22,6 +23,10 @@ from typing import Any, NoReturn
 
 from ..errors import RankFailedError
 from ._mpi_world import MpiWorld
+
+# mpirun reads each rank's output from a pipe of its own, in no order. What the others printed before this rank failed should be out before the
+# traceback, which is to be the last thing seen.
+PAUSE_S = 0.1
 
 ExceptHook = Callable[[type[BaseException], BaseException, TracebackType | None], Any]
 
@@ -47,6 +52,8 @@ class ExitWatch:
             sys.stdout.flush()
             headline = f"[rank {self._world.rank}] uncaught {kind.__name__}; all ranks are being stopped\n"
         if self._previous_hook is sys.__excepthook__:  # in one piece, so that ranks that fail together do not mix their lines
+            if headline:
+                time.sleep(PAUSE_S)
             sys.stderr.write(headline + "".join(traceback.format_exception(kind, error, trace)))
         else:
             sys.stderr.write(headline)

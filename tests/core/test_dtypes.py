@@ -113,7 +113,7 @@ def test_a_dtype_is_a_value_of_its_own(name):
 
 
 @pytest.mark.parametrize(("spelled", "name"), [
-    (float, "float32"), (int, "int64"), (bool, "bool"), (complex, "complex64"), (np.float64, "float64"), (np.dtype("int16"), "int16"),
+    (float, "float64"), (int, "int64"), (bool, "bool"), (complex, "complex128"), (np.float64, "float64"), (np.dtype("int16"), "int16"),
     ("float16", "float16"), (np.uint8, "uint8"),
 ])
 def test_other_words_for_a_dtype(spelled, name):

@@ -59,10 +59,10 @@ IMAGE, SIGNAL = (2, 4, 7, 6), (2, 4, 9)
 FLAT = (3, 4)
 
 ACTIVATIONS = rows(
-    "nn.ReLU()", "nn.ReLU(inplace=False)", "nn.ReLU6()", "nn.LeakyReLU()", "nn.LeakyReLU(0.2)", "nn.PReLU()", "nn.PReLU(4)", "nn.ELU()", "nn.ELU(0.7)",
-    "nn.SELU()", "nn.CELU(0.5)", "nn.GELU()", "nn.GELU('tanh')", "nn.SiLU()", "nn.Mish()", "nn.Sigmoid()", "nn.Tanh()", "nn.Softmax(dim=1)",
-    "nn.Softmax(-1)", "nn.LogSoftmax(dim=-1)", "nn.Softmin(dim=0)", "nn.Softplus()", "nn.Softplus(2, 1)", "nn.Softsign()", "nn.Hardtanh()",
-    "nn.Hardtanh(-0.5, 0.7)", "nn.Hardswish()", "nn.LogSigmoid()", "nn.Threshold(0.1, 20)", "nn.Tanhshrink()", "nn.GLU()",
+    "nn.ReLU()", "nn.ReLU(inplace=False)", "nn.ReLU6()", "nn.LeakyReLU()", "nn.LeakyReLU(0.2)", "nn.PReLU()", "nn.PReLU(4)", "nn.ELU()",
+    "nn.ELU(0.7)", "nn.SELU()", "nn.CELU(0.5)", "nn.GELU()", "nn.GELU('tanh')", "nn.SiLU()", "nn.Mish()", "nn.Sigmoid()", "nn.Tanh()",
+    "nn.Softmax(dim=1)", "nn.Softmax(-1)", "nn.LogSoftmax(dim=-1)", "nn.Softmin(dim=0)", "nn.Softplus()", "nn.Softplus(2, 1)", "nn.Softsign()",
+    "nn.Hardtanh()", "nn.Hardtanh(-0.5, 0.7)", "nn.Hardswish()", "nn.LogSigmoid()", "nn.Threshold(0.1, 20)", "nn.Tanhshrink()", "nn.GLU()",
     "nn.GLU(0)", "nn.Hardshrink()", "nn.Softshrink(0.3)", "nn.Identity(3, unused=4)", inputs=((4, 4, 6),), slack=1e3)
 
 HARDSIGMOID = rows("nn.Hardsigmoid()", inputs=(FLAT,), slack=1e6)  # torch's gradient multiplies by 1/6 rounded to float32
@@ -119,8 +119,11 @@ NORMS = [
     *rows("nn.BatchNorm3d(2)", "nn.InstanceNorm3d(2)", inputs=((2, 2, 3, 4, 2),), slack=100),
 ]
 
-DROPOUT = rows("nn.Dropout()", "nn.Dropout(0.2)", "nn.Dropout(p=0.0)", "nn.Dropout2d(0.3)", "nn.Dropout3d(0.3)",
-               "nn.AlphaDropout(0.2)", "nn.FeatureAlphaDropout(0.2)", "nn.RReLU(0.1, 0.3)", inputs=(IMAGE,), train=False) + rows("nn.Dropout1d(0.1)", inputs=(SIGNAL,), train=False)
+DROPOUT = [
+    *rows("nn.Dropout()", "nn.Dropout(0.2)", "nn.Dropout(p=0.0)", "nn.Dropout2d(0.3)", "nn.Dropout3d(0.3)", "nn.AlphaDropout(0.2)",
+          "nn.FeatureAlphaDropout(0.2)", "nn.RReLU(0.1, 0.3)", inputs=(IMAGE,), train=False),
+    *rows("nn.Dropout1d(0.1)", inputs=(SIGNAL,), train=False),
+]
 
 PADDING = [
     *rows("nn.ZeroPad2d(2)", "nn.ZeroPad2d((1, 0, -1, 2))", "nn.ConstantPad2d(1, 3.5)", "nn.ReflectionPad2d((1, 2, 0, 3))", "nn.ReplicationPad2d(2)",

@@ -128,7 +128,8 @@ def test_classes_weighted_and_ignored():
 
 
 @pytest.mark.parametrize("name", ["MSELoss", "CrossEntropyLoss", "BCEWithLogitsLoss"])
-@pytest.mark.parametrize(("size_average", "reduce", "word"), [(True, True, "mean"), (False, True, "sum"), (None, False, "none"), (True, None, "mean")])
+@pytest.mark.parametrize(("size_average", "reduce", "word"), [
+    (True, True, "mean"), (False, True, "sum"), (None, False, "none"), (True, None, "mean")])
 def test_words_of_before_reduction(name, size_average, reduce, word):
     with pytest.warns(UserWarning, match=f"please use reduction='{word}' instead"):
         ours = getattr(ringgrad.nn, name)(size_average=size_average, reduce=reduce)

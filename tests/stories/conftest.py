@@ -17,6 +17,13 @@ _spec.loader.exec_module(_of_launch)
 launch, wait_until = _of_launch.launch, _of_launch._wait_until
 
 
+@pytest.fixture
+def marked():
+    """marked(value) -> {pid: command} of the processes with RINGGRAD_TEST_LAUNCH=value in their environment, wherever they have got to."""
+    assert _of_launch.MARK == "RINGGRAD_TEST_LAUNCH"
+    return _of_launch.marked
+
+
 @dataclass(frozen=True)
 class Starter:
     """A way to start a Python script: `command` goes before the script, and starts `ranks` of it."""

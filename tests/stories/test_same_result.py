@@ -18,9 +18,9 @@ SAME_GRADIENTS = {"float32": 1e-6, "float64": 1e-14}
 SMALL_BUCKETS = 0.01  # MiB: several buckets, which are rebuilt after the first step
 
 
-def network(dtype):
-    """A small CNN of LeNet's shape for images (N, 1, 12, 12), the same on every rank."""
-    ringgrad.manual_seed(7)
+def network(dtype, rank=0):
+    """A small CNN of LeNet's shape for images (N, 1, 12, 12).  The ranks begin with different numbers; those of rank 0 count."""
+    ringgrad.manual_seed(7 + rank)
     layers = (nn.Conv2d(1, 6, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Conv2d(6, 12, 3, padding=1), nn.ReLU(), nn.AvgPool2d(5),
               nn.Flatten(), nn.Linear(12, 32), nn.ReLU(), nn.Linear(32, 10))
     return nn.Sequential(*layers).to(getattr(ringgrad, dtype))
@@ -50,17 +50,18 @@ def steps(model, dtype, ranks, rank):
 
 def trained(dtype, wrap=None):
     """{name: parameter} after all steps, alone or as one of the ranks."""
-    net = network(dtype)
-    model, ranks, rank = (net, 1, 0) if wrap is None else (wrap(net), dist.get_world_size(), dist.get_rank())
+    ranks, rank = (1, 0) if wrap is None else (dist.get_world_size(), dist.get_rank())
+    net = network(dtype, rank)
+    model = net if wrap is None else wrap(net)
     assert sum(1 for _ in steps(model, dtype, ranks, rank)) == STEPS
     return {name: p.detach().numpy() for name, p in net.named_parameters()}
 
 
 def gradients(dtype, wrap):
     """The gradients of every step: [{name: gradient}]."""
-    model = wrap(network(dtype))
-    return [{name: p.grad.numpy().copy() for name, p in model.named_parameters()}
-            for _ in steps(model, dtype, dist.get_world_size(), dist.get_rank())]
+    ranks, rank = dist.get_world_size(), dist.get_rank()
+    model = wrap(network(dtype, rank))
+    return [{name: p.grad.numpy().copy() for name, p in model.named_parameters()} for _ in steps(model, dtype, ranks, rank)]
 
 
 def fast(module):

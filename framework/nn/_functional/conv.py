@@ -54,7 +54,7 @@ def _transposed(d):
         return unbatched(ops.conv_transpose(input, weight, bias, size, stride, padding, dilation, groups), added)
 
     name = conv_transpose.__name__ = conv_transpose.__qualname__ = f"conv_transpose{d}d"
-    conv_transpose.__doc__ = (f"The adjoint of conv{d}d.  input: (N, C, *in) or without N, weight: (C, K / groups, *kernel), bias: (K) -> (N, K, *out)."
+    conv_transpose.__doc__ = (f"The adjoint of conv{d}d.  (N, C, *in) or without N -> (N, K, *out);  weight: (C, K / groups, *kernel), bias: (K)."
                               "\n\noutput_padding: added to the size on one side, to choose among those that the convolution makes equal.")
     return conv_transpose
 
