@@ -269,9 +269,10 @@ def tie_view(op, x, out, attrs, index=None):
     parent = x._view
     blocked = None
     if index is not None:
-        blocked = (f"Output {index} of {op.grad_name.removesuffix('Backward0')} is a view and is being modified inplace. This view is the output of a function that "
-                   "returns multiple views. Such functions do not allow the output views to be modified inplace. You should replace the "
-                   "inplace operation by an out-of-place one.")
+        name = op.grad_name.removesuffix("Backward0")
+        blocked = (f"Output {index} of {name} is a view and is being modified inplace. This view is the output of a function that returns "
+                   "multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace "
+                   "operation by an out-of-place one.")
     elif not state.grad and not state.inference:
         blocked = ("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
                    "ambiguous and error-prone, it is forbidden. Create the view with grad mode enabled, or modify it in no_grad mode.")
