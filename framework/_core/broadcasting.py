@@ -18,5 +18,6 @@ def mismatch(shapes):
                 if a[-back] != b[-back] and 1 not in (a[-back], b[-back]):
                     at = max(len(a), len(b)) - back
                     return (f"The size of tensor a ({a[-back]}) must match the size of tensor b ({b[-back]}) at non-singleton dimension {at}: "
-                            f"shapes {list(a)} and {list(b)} do not broadcast")
+                            f"shapes {list(a)} and {list(b)} do not broadcast; counted from the last dimension, sizes must be equal or 1 "
+                            "(unsqueeze adds a dimension of 1)")
     return None

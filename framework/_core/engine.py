@@ -149,8 +149,11 @@ class _Pass:
         try:
             for rule in node.op.rules:
                 i = rule.single
-                edge = edges[i]
-                if edge is None:
+                if i is None:
+                    needs = tuple([edges[k] is not None for k in rule.targets])
+                    if not any(needs):
+                        continue
+                elif edges[i] is None:
                     continue
                 args = []
                 for k in rule.slots:
@@ -158,6 +161,10 @@ class _Pass:
                     if cell is not None and cell[0] != version:
                         unpack(entry, node, False)
                     args.append(value)
+                if i is None:
+                    self.run_joint(rule, node, g, args, needs, deliver)
+                    continue
+                edge = edges[i]
                 if rule.attrs:
                     attrs = node.attrs
                     pg = rule.numpy(np, g, *args, **{n: attrs[n] for n in rule.attrs})
@@ -169,6 +176,18 @@ class _Pass:
         except Exception as error:
             _name_the_forward(error, node)
             raise
+
+    def run_joint(self, rule, node, g, args, needs, deliver):
+        """A rule of `run_plain` that returns the gradients of several inputs."""
+        attrs = {n: node.attrs[n] for n in rule.attrs}
+        if rule.needs:
+            attrs["needs"] = needs
+        shapes = node.shapes
+        for i, wanted, pg in zip(rule.targets, needs, rule.numpy(np, g, *args, **attrs)):
+            if wanted:
+                if pg is not None and shapes is not None and pg.shape != shapes[i]:
+                    pg = unbroadcast(np, pg, shapes[i])
+                deliver(node.edges[i], pg)
 
     def run_general(self, node, g):
         """The rules of one node, whatever the backend, types and mode."""

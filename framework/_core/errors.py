@@ -19,7 +19,7 @@ def explain(op, error, raw):
     arrays = _arrays(raw)
     if len({device_of(a) for a in arrays}) > 1:
         raise mixed_devices(op, raw) from None
-    if isinstance(error, ValueError) and (op.broadcasts or (op.promote is not None and len(op.inputs) > 1)):
+    if isinstance(error, ValueError) and op.broadcasts:
         clash = mismatch([a.shape for a in arrays])
         if clash:
             raise RuntimeError(clash) from None

@@ -61,7 +61,7 @@ class Op:
         self.slots, self.users, self.rules, self.overrides = [], [], [], {}
         self.kernels = _Kernels(self)
         self.frees = variadic  # what it saves are values, which a backward pass frees, and not just shapes and types
-        self.unrolls = not variadic  # every rule is for one input: the engine's plain path may run it
+        self.unrolls = not variadic  # the engine's plain path may run its rules
         self.grad_name = (grad_name or "".join(w[:1].upper() + w[1:] for w in self.name.split("_"))) + "Backward0"
         if self.name in REGISTRY:
             raise ValueError(f"an op named {self.name} is registered already")
@@ -77,7 +77,6 @@ class Op:
             indexes = tuple(self.inputs.index(t) for t in targets)
             slots = tuple(self._slot(n, indexes) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
             self.rules.append(Rule(fn, indexes, slots, attrs, "needs" in names))
-            self.unrolls = not self.variadic and all(r.single is not None for r in self.rules)
             return fn
         return register
 

@@ -5,6 +5,8 @@ Each family file ends in three tables, which `_methods.py` and `ringgrad/__init_
     FUNCTIONS  {torch name: function}          becomes ringgrad.<name>
     METHODS    {torch name: function}          becomes Tensor.<name>; the tensor is the first argument
     INPLACE    {torch name without "_": op}    becomes Tensor.<name>_, and ringgrad.<name>_ where torch has it
+
+A file may have a fourth one, CONSTANTS {torch name: value}, which becomes ringgrad.<name> too.
 """
 import importlib
 import pkgutil

@@ -8,6 +8,7 @@ from .._backends import of_array
 from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor, wrap
 from ..ops.indexing import MOST
+from ..ops.scatter_reduce import REDUCTIONS
 from ..ops.shape import wrap_dim
 from ._write import beside
 from .shape import broadcast_shapes
@@ -157,7 +158,7 @@ def scatter(input, dim, index, src=None, value=None, *, reduce=None):
     if reduce not in (None, "add", "multiply"):
         raise RuntimeError(f"reduce argument must be either add or multiply, got {reduce!r}")
     if reduce == "multiply":
-        raise NotImplementedError("scatter(reduce='multiply') is not available; use scatter_add on logarithms, or a loop over index columns")
+        return _reduced("scatter", input, dim, index, src, "prod", True)
     return _scattered("scatter", input, dim, index, src, reduce == "add")
 
 
@@ -167,6 +168,36 @@ def scatter_add(input, dim, index, src):
     if not isinstance(src, Tensor):
         raise TypeError(f"scatter_add(): argument 'src' must be Tensor, not {type(src).__name__}")
     return _scattered("scatter_add", input, dim, index, src, True)
+
+
+@_both_forms
+def scatter_reduce(input, dim, index, src, reduce, *, include_self=True):
+    """The elements of `src` reduced into the places that `index` names along `dim`: by "sum", "prod", "mean", "amax" or "amin".
+
+    include_self: what was there takes part; otherwise it is replaced.
+    """
+    if reduce not in REDUCTIONS:
+        raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+    return _reduced("scatter_reduce", input, dim, index, src, reduce, include_self)
+
+
+@_both_forms
+def index_reduce(input, dim, index, source, reduce, *, include_self=True):
+    """The rows of `source` reduced into the places `index` (1-d) of dimension `dim`: by "prod", "mean", "amax" or "amin"."""
+    if reduce not in REDUCTIONS[1:]:
+        raise RuntimeError(f"reduce argument must be either prod, mean, amax or amin, got {reduce}.")
+    _rows_put("index_reduce", input, dim, index, source, IndexError)
+    x, dim, index = _rows(input, dim, index, "index_reduce", IndexError)
+    source = _with_dims(source)
+    places = ops.broadcast_to(ops.reshape(index, (-1, *(1,) * (source._data.ndim - dim - 1))), source._data.shape)
+    return ops.scatter_reduce.op, x, (places, source), {"axis": dim, "reduce": reduce, "include_self": bool(include_self)}
+
+
+def _reduced(name, input, dim, index, src, reduce, include_self):
+    if not isinstance(src, Tensor):
+        src = ops.full_like(index, src, input.dtype)
+    op, x, (index, src), attrs = _scattered(name, input, dim, index, src)
+    return ops.scatter_reduce.op, x, (index, src), {"axis": attrs["axis"], "reduce": reduce, "include_self": bool(include_self)}
 
 
 def take(input, index):
@@ -249,11 +280,18 @@ def put_(self, index, source, accumulate=False):
     return self
 
 
+def put(input, index, source, accumulate=False):
+    """`put_` on a copy: `source` at the places `index` of the flattened tensor, added there when `accumulate`."""
+    return put_(ops.copy(input), index, source, accumulate)
+
+
 FUNCTIONS = {
     "index_select": index_select, "index_add": index_add, "index_copy": index_copy, "index_fill": index_fill, "gather": gather,
-    "scatter": scatter, "scatter_add": scatter_add, "take": take, "take_along_dim": take_along_dim, "masked_fill": masked_fill,
+    "scatter": scatter, "scatter_add": scatter_add, "scatter_reduce": scatter_reduce, "index_reduce": index_reduce,
+    "take": take, "take_along_dim": take_along_dim, "masked_fill": masked_fill,
     "masked_select": masked_select, "masked_scatter": masked_scatter, "nonzero": nonzero, "argwhere": nonzero,
 }
 METHODS.update({n: FUNCTIONS[n] for n in ("index_select", "gather", "take", "take_along_dim", "masked_select", "nonzero", "argwhere")})
-METHODS["put_"] = put_
+METHODS.update(put_=put_, put=put)
+FUNCTIONS["put"] = put
 INPLACE = {}

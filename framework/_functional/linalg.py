@@ -90,12 +90,12 @@ def trace(input):
 
 
 def matrix_power(input, n):
-    """Square matrices multiplied by themselves n >= 0 times over; n = 0 gives the identity.  (*, k, k) -> (*, k, k)"""
+    """Square matrices multiplied by themselves n times over; n = 0 gives the identity, n < 0 powers of the inverse.  (*, k, k) -> (*, k, k)"""
     shape = input._data.shape
     if len(shape) < 2 or shape[-1] != shape[-2]:
         raise RuntimeError(f"linalg.matrix_power: A must be batches of square matrices, but they have shape {list(shape)}")
     if n < 0:
-        raise NotImplementedError(f"matrix_power: negative powers need an inverse, which is not available; n is {n}")
+        return matrix_power(ops.inv(input), -n)
     result, power = None, input
     while n:
         if n & 1:

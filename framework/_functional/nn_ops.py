@@ -3,7 +3,13 @@
 The others are in `ringgrad.nn.functional`.
 """
 from .. import ops
+from .._core.inplace import apply_inplace
 from ..ops.shape import wrap_dim
+
+
+def relu_(input):
+    """max(x, 0), written over the tensor."""
+    return apply_inplace(ops.relu.op, input, (), {})
 
 
 def softmax(input, dim, dtype=None):
@@ -38,7 +44,7 @@ def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=
     return ops.embedding(weight, indices, padding_idx, scale_grad_by_freq)
 
 
-FUNCTIONS = {"relu": ops.relu, "softmax": softmax, "log_softmax": log_softmax, "prelu": prelu, "embedding": embedding,
+FUNCTIONS = {"relu": ops.relu, "relu_": relu_, "softmax": softmax, "log_softmax": log_softmax, "prelu": prelu, "embedding": embedding,
              "hardshrink": ops.hardshrink}
 METHODS = {"relu": ops.relu, "softmax": softmax, "log_softmax": log_softmax, "prelu": prelu, "hardshrink": ops.hardshrink}
 INPLACE = {"relu": ops.relu.op}

@@ -22,6 +22,7 @@ CHECKSUMS = ".data/sha256"
 _CHUNK = 1 << 23
 _LOCAL_HEADER, _ZIP64_EXTRA = 30, 20
 _FAILED = "PytorchStreamReader failed reading"  # the words that torch begins these errors with
+_WAY_OUT = "copy it again from where it was written, or go back to an earlier checkpoint"
 
 
 def _hashing_threads():
@@ -89,7 +90,7 @@ class ArchiveReader:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, OSError, struct.error, NotImplementedError) as error:
             raise RuntimeError(f"{_FAILED} zip archive: failed finding central directory: {name} is truncated or damaged, its end is "
-                               f"missing ({size} bytes; {error})") from None
+                               f"missing ({size} bytes; {error}); {_WAY_OUT}") from None
         self._entries, self.stem = self._directory()
         self._digests = self._read_digests()
         self._hasher = _hashing_threads()
@@ -123,7 +124,7 @@ class ArchiveReader:
         if digests.keys() != self._entries.keys() - {CHECKSUMS}:
             odd = sorted(digests.keys() ^ (self._entries.keys() - {CHECKSUMS}))
             raise RuntimeError(f"{self._name} was altered after it was written: its list of checksums and its records differ in "
-                               f"{', '.join(odd)}")
+                               f"{', '.join(odd)}; {_WAY_OUT}")
         return digests
 
     def __contains__(self, record):
@@ -217,4 +218,5 @@ class ArchiveReader:
             raise self._altered(record, "its CRC-32 is not the one that was written")
 
     def _altered(self, record, how):
-        return RuntimeError(f"{_FAILED} file {record}: {self._name} is truncated or was altered after it was written: {how}")
+        return RuntimeError(f"{_FAILED} file {record}: {self._name} is truncated or was altered after it was written: {how}; "
+                            f"{_WAY_OUT}")

@@ -51,17 +51,9 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
     return to(self, device="cuda" if device is None else device)
 
 
-def type_(self, dtype=None, non_blocking=False):
-    """Without an argument, the name of this tensor's type, such as "ringgrad.FloatTensor"; with one, a copy in that type."""
-    if dtype is None:
-        return ("ringgrad.cuda." if self.device.type == "cuda" else "ringgrad.") + LEGACY_NAMES[self.dtype.name]
-    if isinstance(dtype, str):
-        names = {v: k for k, v in LEGACY_NAMES.items()}
-        legacy = dtype.rpartition(".")[2]
-        if legacy not in names:
-            raise ValueError(f"invalid type: '{dtype}'; the types are {', '.join(names)}")
-        return to(self, as_dtype(names[legacy]))
-    return to(self, dtype=dtype)
+def type_name(self):
+    """The older name of this tensor's type and place, such as "ringgrad.FloatTensor"."""
+    return ("ringgrad.cuda." if self.device.type == "cuda" else "ringgrad.") + LEGACY_NAMES[self.dtype.name]
 
 
 LEGACY_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
@@ -212,7 +204,7 @@ def is_pinned(self, device=None):
 
 
 ATTRIBUTES = {
-    "to": to, "cpu": cpu, "cuda": cuda, "type": type_, "type_as": type_as, "numpy": numpy, "__array__": __array__, "item": item, "tolist": tolist,
+    "to": to, "cpu": cpu, "cuda": cuda, "type_as": type_as, "numpy": numpy, "__array__": __array__, "item": item, "tolist": tolist,
     "__bool__": __bool__, "__float__": __float__, "__int__": __int__, "__complex__": __complex__, "__index__": __index__, "__len__": __len__,
     "__contains__": __contains__, "__format__": __format__, "__deepcopy__": __deepcopy__, "__reduce_ex__": __reduce_ex__,
     "is_pinned": is_pinned, "pin_memory": pin_memory,

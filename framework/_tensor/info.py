@@ -121,4 +121,5 @@ ATTRIBUTES = {
     "is_cuda": property(lambda self: _device(self).type == "cuda"), "is_cpu": property(lambda self: _device(self).type == "cpu"),
     "is_floating_point": is_floating_point, "is_complex": is_complex, "is_inference": is_inference, "_version": property(_version),
     "is_sparse": property(lambda self: False), "is_quantized": property(lambda self: False), "is_meta": property(lambda self: False),
+    "is_xpu": property(lambda self: False), "is_mps": property(lambda self: False),
 }

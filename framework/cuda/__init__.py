@@ -6,11 +6,16 @@ from functools import lru_cache
 
 from .._backends import load_cuda
 from .._device import device as Device
+from .._functional.legacy import CUDA_TYPES
+from .._rng import default_generator
 from ._streams import Event, Stream, current_stream, default_stream, stream
 
 __all__ = ["Event", "Stream", "current_device", "current_stream", "default_stream", "device", "device_count", "empty_cache",
-           "get_device_capability", "get_device_name", "is_available", "is_initialized", "memory_allocated", "memory_reserved", "set_device",
-           "stream", "synchronize"]
+           "get_device_capability", "get_device_name", "is_available", "is_bf16_supported", "is_initialized", "manual_seed",
+           "manual_seed_all", "memory_allocated", "memory_reserved", "set_device",
+           "stream", "synchronize", *CUDA_TYPES]
+
+globals().update(CUDA_TYPES)  # FloatTensor, LongTensor, ...: calling one needs a GPU
 
 
 @lru_cache(maxsize=1)
@@ -97,6 +102,23 @@ def get_device_capability(device=None):
     """Compute capability as (major, minor)."""
     text = _cupy().cuda.Device(_index(device)).compute_capability
     return int(text[:-1]), int(text[-1])
+
+
+def is_bf16_supported(including_emulation=True):
+    """Whether the current GPU computes with bfloat16: from compute capability 8.0 on, or any GPU when emulation counts.  False without one."""
+    return is_available() and (including_emulation or get_device_capability() >= (8, 0))
+
+
+def manual_seed(seed):
+    """Seed the current GPU's default generator.  Does nothing without a GPU."""
+    if is_available():
+        default_generator(Device("cuda", current_device())).manual_seed(seed)
+
+
+def manual_seed_all(seed):
+    """Seed every GPU's default generator.  Does nothing without a GPU."""
+    for index in range(device_count()):
+        default_generator(Device("cuda", index)).manual_seed(seed)
 
 
 def _pool(device):

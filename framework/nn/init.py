@@ -2,6 +2,7 @@
 
 Fans: a weight (out, in, *kernel) has fan_in = in * kernel size and fan_out = out * kernel size.
 """
+import functools
 import math
 import warnings
 
@@ -12,11 +13,16 @@ from .._core.hooks import written
 LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
 
-def _filled(tensor, values):
-    """Write `values` (an array or a number) into the memory of `tensor`."""
-    tensor._data[...] = values
-    written(tensor)
-    return tensor
+def _fills(function):
+    """Decorator: run on the device of the tensor, count the write, and return the tensor."""
+    @functools.wraps(function)
+    def fill(tensor, *args, **kwargs):
+        data = tensor._data
+        with of_array(data).on_device_of(data):
+            function(tensor, *args, **kwargs)
+        written(tensor)
+        return tensor
+    return fill
 
 
 def _generator(tensor, generator):
@@ -50,23 +56,26 @@ def calculate_gain(nonlinearity, param=None):
     raise ValueError(f"Unsupported nonlinearity {nonlinearity}; the supported ones are {', '.join(LINEAR)}, sigmoid, tanh, relu, leaky_relu, selu")
 
 
+@_fills
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Numbers evenly from [a, b)."""
-    return _filled(tensor, _uniform(tensor, a, b, generator))
+    tensor._data[...] = _uniform(tensor, a, b, generator)
 
 
+@_fills
 def normal_(tensor, mean=0.0, std=1.0, generator=None):
     """Normal numbers."""
-    return _filled(tensor, _normal(tensor, mean, std, generator))
+    tensor._data[...] = _normal(tensor, mean, std, generator)
 
 
+@_fills
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
     """Normal numbers, drawn again until they lie in [a, b]."""
     if mean < a - 2 * std or mean > b + 2 * std:
-        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.", stacklevel=2)
+        warnings.warn("mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.", stacklevel=3)
     inside = _normal_cdf((b - mean) / std) - _normal_cdf((a - mean) / std)
     values = (_by_normal if inside > 0.3 else _by_uniform)(tensor, mean, std, a, b, generator)
-    return _filled(tensor, values)
+    tensor._data[...] = values
 
 
 def _normal_cdf(x):
@@ -97,28 +106,33 @@ def _by_uniform(tensor, mean, std, a, b, generator):
         values = xp.where(pending, _uniform(tensor, a, b, generator), values)
 
 
+@_fills
 def constant_(tensor, val):
     """The number `val` everywhere."""
-    return _filled(tensor, val)
+    tensor._data[...] = val
 
 
+@_fills
 def ones_(tensor):
     """1 everywhere."""
-    return _filled(tensor, 1)
+    tensor._data[...] = 1
 
 
+@_fills
 def zeros_(tensor):
     """0 everywhere."""
-    return _filled(tensor, 0)
+    tensor._data[...] = 0
 
 
+@_fills
 def eye_(tensor):
     """The identity matrix, rectangular where the tensor is."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
-    return _filled(tensor, of_array(tensor._data).xp.eye(*tensor.shape, dtype=tensor._data.dtype))
+    tensor._data[...] = of_array(tensor._data).xp.eye(*tensor.shape, dtype=tensor._data.dtype)
 
 
+@_fills
 def dirac_(tensor, groups=1):
     """A convolution weight that keeps the channels of its input: 1 in the middle of the kernel from channel i to channel i (per group)."""
     if tensor.ndim not in (3, 4, 5):
@@ -127,11 +141,10 @@ def dirac_(tensor, groups=1):
         raise ValueError("dim 0 must be divisible by groups")
     per_group = tensor.shape[0] // groups
     middle = tuple(n // 2 for n in tensor.shape[2:])
-    _filled(tensor, 0)
+    tensor._data[...] = 0
     for g in range(groups):
         for i in range(min(per_group, tensor.shape[1])):
             tensor._data[(g * per_group + i, i, *middle)] = 1
-    return tensor
 
 
 def _calculate_fan_in_and_fan_out(tensor):
@@ -179,31 +192,32 @@ def kaiming_normal_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", gener
     return tensor if std is None else normal_(tensor, 0.0, std, generator)
 
 
+@_fills
 def orthogonal_(tensor, gain=1, generator=None):
     """A random (half-)orthogonal matrix, the tensor seen as (first dimension, all others).  Saxe et al. 2013, arXiv:1312.6120."""
     if tensor.ndim < 2:
         raise ValueError("Only tensors with 2 or more dimensions are supported")
     if not tensor.numel():
-        return tensor
+        return
     xp, data = of_array(tensor._data).xp, tensor._data
     wide = data.dtype if data.dtype.itemsize > 2 else xp.dtype("float32")
     matrix = _generator(tensor, generator).normal((len(data), data.size // len(data)), wide)
     tall = matrix.T if matrix.shape[0] < matrix.shape[1] else matrix
     q, r = xp.linalg.qr(tall)
     q = q * xp.sign(xp.diagonal(r))  # makes the distribution uniform: Mezzadri 2006, arXiv:math-ph/0609050
-    return _filled(tensor, ((q.T if tall is not matrix else q) * gain).reshape(data.shape))
+    tensor._data[...] = ((q.T if tall is not matrix else q) * gain).reshape(data.shape)
 
 
+@_fills
 def sparse_(tensor, sparsity, std=0.01, generator=None):
     """Normal with the given deviation, save a share `sparsity` of each column, which is 0.  Martens 2010."""
     if tensor.ndim != 2:
         raise ValueError("Only tensors with 2 dimensions are supported")
     rows, columns = tensor.shape
-    normal_(tensor, 0.0, std, generator)
+    tensor._data[...] = _normal(tensor, 0.0, std, generator)
     zeros = math.ceil(sparsity * rows)
     for column in range(columns):
         tensor._data[_generator(tensor, generator).permutation(rows)[:zeros], column] = 0
-    return tensor
 
 
 __all__ = ["calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "sparse_",

@@ -12,8 +12,10 @@ import sys
 from .._core import engine, inplace  # noqa: F401 - inplace registers view_scatter
 from .._core.compile import fast_function
 from .._core.op import REGISTRY
+from . import _fused
 
 _families = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+_fused.register()
 globals().update({name: fast_function(op) for name, op in REGISTRY.items()})
 for _family in _families:
     globals().update(getattr(_family, "HELPERS", {}))

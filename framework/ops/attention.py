@@ -64,11 +64,15 @@ def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     gp = run(matmul, xp, g, xp.swapaxes(v, -1, -2))
     if kept is not None:
         gp = gp * kept * keep_scale
-    gp = gp * p
-    scores = gp - p * xp.sum(gp, axis=-1, keepdims=True)
-    gq = _product(xp, scores, k * scale) if needs[0] else None
-    gk = _product(xp, xp.swapaxes(scores, -1, -2), q * scale) if needs[1] else None
-    return gq, gk, gv, scores if needs[3] else None
+    if xp is np:
+        gp -= np.vecdot(gp, p)[..., None]
+        gp *= p
+    else:
+        gp = p * (gp - xp.sum(gp * p, axis=-1, keepdims=True))
+    scaled = gp * scale
+    gq = _product(xp, scaled, k) if needs[0] else None
+    gk = _product(xp, xp.swapaxes(scaled, -1, -2), q) if needs[1] else None
+    return gq, gk, gv, gp if needs[3] else None
 
 
 def _differentiable_softmax(xp, q, k, mask, causal, scale, p):

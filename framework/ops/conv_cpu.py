@@ -42,12 +42,13 @@ class _Chunks:
 
     def images_first(self, rows, m):
         """(groups, rows, m * out size) -> (m, groups * rows, *out)."""
-        return np.moveaxis(rows.reshape(-1, m, *self.out), 1, 0)
+        return rows.reshape(-1, m, *self.out).swapaxes(0, 1)
 
     def images_last(self, g):
         """(m, K, *out) -> (groups, K / groups, m * out size)."""
         m, k = g.shape[:2]
-        return np.moveaxis(g.reshape(m, k, self.area), 0, 1).reshape(self.groups, k // self.groups, m * self.area)
+        g = g.reshape(m, k, self.area)
+        return (g if m == 1 else g.swapaxes(0, 1)).reshape(self.groups, k // self.groups, m * self.area)
 
     def each_im2col(self, x):
         """Yield (slice of the batch, its matrix of windows)."""
@@ -118,13 +119,17 @@ def _add_rows(x, weight, y, padding, dilation):
     spans = [_overlap(j * dilation[-1] - padding[-1], cut, row) for j in range(width)]
     matrix = _by_offset(weight)
     parts = np.empty((math.prod(lead), c, *out, row), x.dtype)
+    moves = []
+    for part, at in zip(parts, itertools.product(*map(range, lead))):
+        overlaps = [_overlap(i * d - p, o, n) for i, d, p, o, n in zip(at, dilation, padding, out, size)]
+        moves.append((part[(slice(None), *(here for here, _ in overlaps))], (slice(None), *(there for _, there in overlaps))))
+    columns, rows = shifted.reshape(width * k, -1), parts.reshape(len(matrix), -1)
     for image, target in zip(x, y):
         for j, (here, there) in enumerate(spans):
             shifted[j, ..., there] = image[..., here]
-        np.dot(matrix, shifted.reshape(width * k, -1), out=parts.reshape(len(matrix), -1))
-        for part, at in zip(parts, itertools.product(*map(range, lead))):
-            moves = [_overlap(i * d - p, o, n) for i, d, p, o, n in zip(at, dilation, padding, out, size)]
-            target[(slice(None), *(there for _, there in moves))] += part[(slice(None), *(here for here, _ in moves))]
+        np.dot(matrix, columns, out=rows)
+        for part, place in moves:
+            target[place] += part
 
 
 def _by_offset(weight):

@@ -1,9 +1,13 @@
 """Sums and products of everything up to here, along one axis.  (*) -> (*)"""
+import numpy as np
 
+from .. import _dtypes
 from .._core.op import op
-from .._core.promotion import same
+from .._core.promotion import refusing, same, to_float
 from .._core.tensor import Tensor
+from ._run import run
 from .reductions import sum_type
+from .sorting import scan
 
 
 @op(promote=same)
@@ -57,3 +61,26 @@ def _cumprod_gradient_by_steps(xp, g, x, out, axis):
     return xp.concatenate(steps, axis)
 
 
+LOWEST = -1e30  # stands for log(0) where -inf would make nan of differences
+
+
+@op(promote=refusing(to_float, "logcumsumexp", _dtypes.COMPLEX))
+def logcumsumexp(xp, x, axis: int):
+    """out[i] = log(exp(x[0]) + ... + exp(x[i])) along `axis`, without overflow on the way."""
+    if not x.ndim:
+        return x.copy()
+    return np.logaddexp.accumulate(x, axis) if xp is np else scan(xp, x, axis % x.ndim, xp.logaddexp)
+
+
+@logcumsumexp.vjp("x")
+def _(xp, g, x, out, axis):
+    if not x.ndim:
+        return g
+    return _shares(xp, g, x, out, axis) - _shares(xp, xp.negative(g), x, out, axis)
+
+
+def _shares(xp, g, x, out, axis):
+    """exp(x[i]) times the sum of g[j] exp(-out[j]) over j >= i, where g is positive; in logarithms, since either factor may overflow."""
+    positive = g > 0
+    weight = xp.where(positive, xp.log(xp.where(positive, g, 1)) - out, LOWEST)
+    return xp.exp(x + xp.flip(run(logcumsumexp, xp, xp.flip(weight, axis), axis=axis), axis))

@@ -55,6 +55,6 @@ def _misfit(x, weight):
         return RuntimeError(f"linear: weight must be a matrix (out_features, in_features), got shape {list(weight)}")
     if not x:
         return RuntimeError("linear: input must have at least one dimension, its features; got a 0-d tensor")
-    hint = "; did you transpose the weight?" if x[-1] == weight[0] else ""
+    way_out = "did you transpose the weight?" if x[-1] == weight[0] else f"reshape the input, or make the layer with in_features={x[-1]}"
     return RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({math.prod(x[:-1])}x{x[-1]} and {weight[1]}x{weight[0]}): input has "
-                        f"{x[-1]} features but weight {list(weight)} expects {weight[1]}{hint}")
+                        f"{x[-1]} features but weight {list(weight)} expects {weight[1]}; {way_out}")

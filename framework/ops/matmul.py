@@ -76,11 +76,10 @@ def _check(a, b):
     if len(b) == 1:
         rows, columns = _folded(a)
         raise RuntimeError(f"size mismatch, got input ({rows}), mat ({rows}x{columns}), vec ({b[0]})")
-    if len(b) == 2:
-        rows, columns = _folded(a)
-        raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({rows}x{columns} and {b[0]}x{b[1]})")
-    raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({_times(a)} and {_times(b)}): the last dimension of the first, {a[-1]}, must "
-                       f"equal the last but one of the second, {b[-2]}")
+    first = _folded(a) if len(b) == 2 else a
+    hint = "; did you mean to transpose one of them?" if a[-1] == b[-1] or first[-2:-1] == b[-2:-1] else ""
+    raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({_times(first)} and {_times(b)}): the last dimension of the first, {a[-1]}, "
+                       f"must equal the last but one of the second, {b[-2]}{hint}")
 
 
 def _folded(shape):

@@ -1,12 +1,9 @@
 """Normalisation: one operation and one joint gradient for batch, layer, group, instance and root-mean-square norm."""
-import math
-
 import numpy as np
 
 from .. import _dtypes
 from .._core.op import op
 from .._core.tensor import Tensor
-from ._columns import column_sums
 
 
 def _norm_types(raw, backend):
@@ -45,6 +42,27 @@ def moments(xp, x, axes: tuple):
     mean = x.mean(axis=axes, keepdims=True)
     off = x - mean
     return mean, (off * off).mean(axis=axes, keepdims=True)
+
+
+@op(promote=_norm_types, broadcasts=True, grad_name="NativeBatchNorm")
+def scale_shift(xp, x, scale, shift):
+    """x * scale + shift, both broadcast against x: batch norm in evaluation."""
+    return x * scale + shift
+
+
+@scale_shift.vjp("x")
+def _(xp, g, scale):
+    return g * scale
+
+
+@scale_shift.vjp("scale")
+def _(xp, g, x):
+    return g * x
+
+
+@scale_shift.vjp("shift")
+def _(xp, g):
+    return g
 
 
 def _standardize(xp, x, mean, rstd, axes, eps, center):
@@ -91,83 +109,3 @@ def _(xp, g, x, weight, groups, eps, needs):
         gy = xp.reshape(g if weight is None else g * weight, xhat.shape)
         gx = xp.reshape(_gradient(xp, gy, xhat, rstd, (2,), True), x.shape)
     return gx, g * xp.reshape(xhat, x.shape) if needs[1] else None, g
-
-
-# -- on the CPU --------------------------------------------------------------------------------------------------------
-# Sums over trailing axes, those of layer norm, are products of a matrix with a vector of ones; for channels (batch norm) NumPy's own do.
-
-@normalize.kernel("numpy")
-def _(xp, x, weight=None, bias=None, mean=None, rstd=None, axes=(-1,), eps=1e-5, center=True):
-    out, rstd = _off_and_rstd(x, mean, rstd, axes, eps, center)
-    out *= rstd
-    if weight is not None:
-        out = np.multiply(out, weight, out=out if weight.dtype == out.dtype else None)
-    if bias is not None:
-        out += bias
-    return out
-
-
-@normalize.kernel("numpy", vjp="x")
-def _(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs):
-    off, rstd = _off_and_rstd(x, mean, rstd, axes, eps, center)
-    gw = _over_lead(g * off, rstd, weight.shape) if needs[1] else None
-    gb = _over_lead(g, None, bias_shape) if needs[2] else None
-    if not needs[0]:
-        return None, gw, gb
-    gx = g * weight if weight is not None else g.copy()
-    slope = _mean_product(gx, off, axes)  # how gx moves with x, over the variance
-    level = _mean(gx, axes) if center else None
-    gx *= rstd
-    slope *= rstd * rstd * rstd
-    off *= slope
-    gx -= off
-    if center:
-        level *= rstd
-        gx -= level
-    return gx, gw, gb
-
-
-def _off_and_rstd(x, mean, rstd, axes, eps, center):
-    """(x - mean, 1 / standard deviation): a fresh array and kept dimensions."""
-    off = x - (_mean(x, axes) if mean is None else mean) if center else x.copy()
-    if rstd is None:
-        rstd = 1 / np.sqrt(_mean_product(off, off, axes) + eps)
-    return off, rstd
-
-
-def _count(x, axes):
-    return math.prod(x.shape[a] for a in axes) or math.nan
-
-
-def _trailing(x, axes):
-    """Whether `axes` are the last ones, in one block of memory."""
-    return x.flags.c_contiguous and x.size and sorted(a % x.ndim for a in axes) == list(range(x.ndim - len(axes), x.ndim))
-
-
-def _mean(x, axes):
-    n = _count(x, axes)
-    if _trailing(x, axes):
-        return x.reshape(-1, n).dot(np.full(n, 1 / n, x.dtype)).reshape(*x.shape[:x.ndim - len(axes)], *(1,) * len(axes))
-    return np.add.reduce(x, axes, None, None, True) / n
-
-
-def _mean_product(a, b, axes):
-    """The mean of a * b over `axes`, kept."""
-    n = _count(a, axes)
-    if _trailing(a, axes) and _trailing(b, axes):
-        total = np.vecdot(a.reshape(-1, n), b.reshape(-1, n)).reshape(*a.shape[:a.ndim - len(axes)], *(1,) * len(axes))
-    else:
-        total = np.add.reduce(a * b, axes, None, None, True)
-    total /= n
-    return total
-
-
-def _over_lead(a, factor, shape):
-    """a * factor, summed over leading axes down to `shape` where that is plain; otherwise the engine will sum it."""
-    if a.size and a.flags.c_contiguous and shape == a.shape[a.ndim - len(shape):] and (factor is None or factor.ndim == a.ndim):
-        rows = a.reshape(-1, math.prod(shape))
-        if factor is None:
-            return column_sums(rows).reshape(shape)
-        if factor.size == len(rows):
-            return column_sums(rows, factor.reshape(-1)).reshape(shape)
-    return a if factor is None else a * factor

@@ -9,6 +9,8 @@ from .._core.op import op
 from ._layer_types import floats_only
 from ._run import run
 
+BLOCK = 1 << 17  # elements that are worked on at a time on the CPU
+
 
 def out_sizes(sizes, kernel, stride, padding, dilation, ceil_mode):
     """Spatial sizes of the result.  ceil_mode: windows that begin inside the input or its left padding may reach beyond the right one."""
@@ -52,18 +54,30 @@ def _inside(padding, sizes):
 def max_pool(xp, x, kernel: tuple, stride: tuple, padding: tuple, dilation: tuple, ceil_mode: bool = False):
     """(largest element of each window, number of the kernel element that was it, counted row by row; the first among equals)."""
     out = _check(x.shape, kernel, stride, padding, dilation, ceil_mode)
-    padded = _padded(xp, x, _reach(kernel, out, stride, padding, dilation, x.shape[2:]), padding, -math.inf)
-    small = np.uint8 if math.prod(kernel) < 256 else np.int32
-    where = xp.zeros((*x.shape[:2], *out), small)
-    best = None
-    for number, place in enumerate(_places(kernel, out, stride, dilation)):
-        candidate = padded[place]
-        if best is None:
-            best = candidate.copy()
-            continue
-        xp.maximum(where, (candidate > best) * small(number), out=where)
-        xp.maximum(best, candidate, out=best)
+    best = xp.empty((*x.shape[:2], *out), x.dtype)
+    where = xp.zeros(best.shape, np.uint8 if math.prod(kernel) < 256 else np.int32)
+    sizes = _reach(kernel, out, stride, padding, dilation, x.shape[2:])
+    for some in _blocks(xp, x):
+        _max_into(xp, best[some], where[some], _padded(xp, x[some], sizes, padding, -math.inf), _places(kernel, out, stride, dilation))
     return best, where
+
+
+def _max_into(xp, best, where, padded, places):
+    """Fill `best` with the largest elements of the windows of `padded`, and `where`, zeros so far, with their numbers."""
+    for number, place in enumerate(places):
+        candidate = padded[place]
+        if number:
+            xp.maximum(where, (candidate > best) * where.dtype.type(number), out=where)
+            xp.maximum(best, candidate, out=best)
+        else:
+            best[...] = candidate
+
+
+def _blocks(xp, x):
+    """Slices of the batch: on the CPU so many images at a time as stay in the cache, on a GPU all."""
+    n = len(x)
+    step = max(1, BLOCK * n // max(1, x.size)) if xp is np else max(1, n)
+    return [slice(i, i + step) for i in range(0, n, step)]
 
 
 @max_pool.vjp("x")
@@ -78,11 +92,13 @@ def spread_to_max(xp, x, where, shape: tuple = (), kernel: tuple = (), stride: t
     sizes = _reach(kernel, out, stride, padding, dilation, shape[2:])
     y = xp.zeros((*shape[:2], *sizes), x.dtype)
     apart = all(s >= d * (k - 1) + 1 for k, s, d in zip(kernel, stride, dilation))  # no window touches another
-    for number, place in enumerate(_places(kernel, out, stride, dilation)):
-        if apart:
-            xp.multiply(x, where == number, out=y[place])
-        else:
-            y[place] += x * (where == number)
+    places = list(_places(kernel, out, stride, dilation))
+    for some in _blocks(xp, y):
+        for number, place in enumerate(places):
+            if apart:
+                xp.multiply(x[some], where[some] == number, out=y[some][place])
+            else:
+                y[some][place] += x[some] * (where[some] == number)
     return y if tuple(sizes) == shape[2:] else y[_inside(padding, shape[2:])]
 
 

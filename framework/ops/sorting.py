@@ -71,10 +71,10 @@ _spread_back(kthvalue)
 
 def _running(name, accumulate):
     def forward(xp, x, axis: int):
-        values = accumulate(xp).accumulate(x, axis=axis) if xp is np else _scan(xp, x, axis, accumulate(xp))
+        values = accumulate(xp).accumulate(x, axis=axis) if xp is np else scan(xp, x, axis, accumulate(xp))
         here = xp.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - axis - 1))
         hits = xp.where((x == values) | ((x != x) & (values != values)), here, 0)
-        return values, np.maximum.accumulate(hits, axis=axis) if xp is np else _scan(xp, hits, axis, xp.maximum)
+        return values, np.maximum.accumulate(hits, axis=axis) if xp is np else scan(xp, hits, axis, xp.maximum)
     forward.__name__ = name
     forward.__doc__ = f"(values, indices) of the {'largest' if name == 'cummax' else 'smallest'} so far along `axis`; of equal ones the last."
     record = op(fast=False)(forward)
@@ -82,7 +82,7 @@ def _running(name, accumulate):
     return record
 
 
-def _scan(xp, x, axis, combine):
+def scan(xp, x, axis, combine):
     """combine.accumulate for array libraries without it: log2(n) steps of doubling reach."""
     out, reach, before = x.copy(), 1, (slice(None),) * axis
     while reach < x.shape[axis]:
@@ -90,6 +90,24 @@ def _scan(xp, x, axis, combine):
         out[(*before, slice(reach, None))] = later
         reach *= 2
     return out
+
+
+@op(fast=False)
+def mode(xp, x, axis: int = -1):
+    """(values, indices) of the most frequent element along `axis`, the smallest of several, at its last place; the dimension stays, as 1."""
+    at = order(xp, x, axis, False)
+    ranked = xp.moveaxis(_picked(xp, x, at, axis)[0], axis, -1)
+    n = ranked.shape[-1]
+    here = xp.arange(n)
+    starts = xp.concatenate([xp.ones((*ranked.shape[:-1], 1), bool), ranked[..., 1:] != ranked[..., :-1]], -1)
+    first = xp.where(starts, here, 0)
+    first = np.maximum.accumulate(first, -1) if xp is np else scan(xp, first, first.ndim - 1, xp.maximum)
+    length = here - first  # of the run so far; at its end, one less than the whole
+    end = xp.argmax(length, axis=-1)[..., None]
+    return _picked(xp, x, xp.take_along_axis(at, xp.moveaxis(end, -1, axis), axis), axis)
+
+
+_spread_back(mode)
 
 
 cummax = _running("cummax", lambda xp: xp.maximum)

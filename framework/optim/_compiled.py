@@ -1,25 +1,15 @@
 """Update rules as one compiled loop per parameter, where numba is installed (extra `fast-cpu`).
 
 The loop is generated from the rule's own source, so there is no second formula.  numba neither reorders nor contracts floating-point
-operations unless told to, hence the results are those of NumPy to the last bit (tests/optim/test_compiled.py).  RINGGRAD_NUMBA=0 turns it
-off.
+operations unless told to, hence the results are those of NumPy to the last bit (tests/optim/test_optimizer.py).
 """
 import ast
 import functools
-import importlib.util
 import inspect
 
 import numpy as np
 
-from .._config import flag
-
-_ENABLED = flag("RINGGRAD_NUMBA", True)
-
-
-@functools.cache
-def available():
-    """Whether numba is installed and not turned off.  Does not import it."""
-    return _ENABLED and importlib.util.find_spec("numba") is not None
+from .._numba import available  # noqa: F401 - asked by _rule
 
 
 def loop(rule, absent, descent):

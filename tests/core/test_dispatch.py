@@ -373,3 +373,37 @@ def test_the_quick_path_is_taken_for_float_tensors(scaled):
     assert quick(x.double(), x.double()).grad_fn.dtypes is None
     assert quick(x, x.double()).grad_fn.dtypes is not None
     assert quick(x.half(), x.half()).grad_fn.dtypes is not None
+
+
+# -- backward: the plain path and the general one ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("wanted", [(True, True, True), (True, False, True), (False, True, False)])
+def test_a_joint_rule_gives_the_same_on_the_plain_path_of_the_engine(declare, wanted):
+    """One rule for three inputs, one of them broadcast and one gradient absent; anomaly mode takes the general path."""
+    @declare(promote=same)
+    def thrice(xp, x, y, z, factor: float = 2.0):
+        return x * y * factor + z
+
+    seen = []
+
+    @thrice.vjp("x", "y", "z")
+    def _(xp, g, x, y, factor, needs):
+        seen.append(needs)
+        return g * y * factor, g * x * factor if needs[1] else None, g
+
+    call = fast_function(thrice)
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s).astype(np.float32) for s in ((3, 4), (4,), (3, 1))]
+
+    def gradients():
+        inputs = [ringgrad.tensor(a, requires_grad=w) for a, w in zip(arrays, wanted, strict=True)]
+        call(*inputs, 3.0).sum().backward()
+        return [None if t.grad is None else t.grad.numpy() for t in inputs]
+    plain = gradients()
+    with ringgrad.autograd.detect_anomaly():
+        general = gradients()
+    assert seen == [wanted, wanted]
+    for a, b, w, array in zip(plain, general, wanted, arrays, strict=True):
+        assert (a is not None) == w and (a is None or a.shape == array.shape)
+        np.testing.assert_array_equal(a, b)

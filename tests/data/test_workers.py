@@ -307,11 +307,20 @@ def test_a_script_without_a_main_guard_is_told_so_where_it_is_not(tmp_path):
 
 def test_a_start_that_fails_says_why_and_leaves_nothing(tmp_path):
     result = run(tmp_path, """
-        try:
-            iter(DataLoader(Numbers(), num_workers=2, multiprocessing_context="spawn", collate_fn=lambda b: b))
-        except Exception as error:
-            print(error)
-        print(len(_start.multiprocessing.active_children()))
+        class Once(Numbers):
+            "Can be pickled for the first worker, not for the second."
+            count = 0
+            def __reduce__(self):
+                Once.count += 1
+                if Once.count > 1:
+                    raise TypeError("not again")
+                return Once, ()
+        if __name__ == "__main__":
+            try:
+                iter(DataLoader(Once(), num_workers=2, multiprocessing_context="spawn"))
+            except TypeError as error:
+                print(error)
+                print(len(_start.multiprocessing.active_children()))
     """)
     assert "must be picklable: define them at the top of a module" in result.stdout and result.stdout.endswith("\n0\n"), result
 
@@ -380,11 +389,13 @@ def test_a_forked_child_of_the_user_does_not_stop_the_workers():
     next(batches)
     child = os.fork()
     if child == 0:
+        status = 1
         try:
             batches._finalizer()
+            status = 0 if all(w.connection.closed for w in batches._workers) else 2  # else the workers would not see the parent go
         finally:
-            os._exit(0)
-    assert os.waitpid(child, 0)[1] == 0
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert len(list(batches)) == 5
 
 

@@ -232,7 +232,7 @@ def test_a_job_that_mpirun_did_not_start(python):
 
 
 def test_mpi4py_missing(python):
-    script = "import sys; sys.modules['mpi4py'] = None; import ringgrad.distributed as d; print(d.is_mpi_available())\n"
+    script = "import sys; sys.modules['mpi4py'] = None; import ringgrad.distributed as d; print(d.is_mpi_available(), flush=True)\n"
     script += "d.init_process_group('mpi')"
     code, output = python(script, PMI_RANK="0", PMI_SIZE="2", MPI_LOCALRANKID="0", MPI_LOCALNRANKS="2")
     assert code == 1 and output.startswith("False")

@@ -51,8 +51,19 @@ def test_every_rank_knows_its_place(finished, mpi):
 
 
 MEETING = """
-    import os, socket
+    import os, socket, time
     address = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+
+    def connect(deadline=time.monotonic() + 30):
+        # rank 0's node may start after this one, as on a cluster
+        while True:
+            try:
+                return socket.create_connection(address)
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+
     if os.environ["RANK"] == "0":
         server = socket.socket(fileno=int(os.environ["RINGGRAD_STORE_FD"]))
         assert server.getsockname() == address
@@ -60,7 +71,7 @@ MEETING = """
             client, _ = server.accept()
             print("met", client.makefile().readline().strip())
     else:
-        with socket.create_connection(address) as client:
+        with connect() as client:
             client.sendall(os.environ["RANK"].encode() + b"\\n")
 """
 

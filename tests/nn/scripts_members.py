@@ -173,6 +173,13 @@ SCRIPTS = [
         t.add_(1)
         q = T.nn.Parameter(p, requires_grad=False)
     """, "p; q; isinstance(p, T.Tensor); p.is_leaf; repr(p); repr(q); T.nn.Parameter().shape == (0,); (p * 2).requires_grad; type(p * 2).__name__"),
+    Script("a write into the tensor that a Parameter shares is noticed", """
+        t = T.ones(2)
+        p = T.nn.Parameter(t)
+        y = (p * p).sum()
+        t.add_(1)
+        y.backward()
+    """, raises="has been modified by an inplace operation"),
     Script("a Buffer", """
         b = T.nn.Buffer(T.ones(2))
         m = T.nn.Module()

@@ -7,6 +7,7 @@ import pytest
 import ringgrad
 import ringgrad.nn.functional as F
 from ringgrad._core.op import REGISTRY
+from ringgrad.ops import _fused
 
 from ..ops import samples_nn
 from ..ops.checks import close, differentiable_positions, first_order, name_of, record_of, run, tensor, values
@@ -75,20 +76,27 @@ LARGE = [  # sizes at which kernels work in several blocks, chunks or groups
     ("conv1d, long", lambda x, w: F.conv1d(x, w, padding=2, dilation=2), [(3, 2, 400), (4, 2, 3)]),
     ("conv2d, strided", lambda x, w: F.conv2d(x, w, stride=2, padding=1), [(3, 4, 31, 33), (6, 4, 3, 3)]),
     ("max_pool2d, overlapping", lambda x: F.max_pool2d(x, 3, 2, 1), [(3, 4, 31, 33)]),
+    ("max_pool2d, apart, several blocks", lambda x: F.max_pool2d(x, 2), [(40, 8, 30, 30)]),
+    ("group_norm, several blocks", lambda x, w, b: F.group_norm(x, 4, w, b), [(40, 8, 30, 30), (8,), (8,)]),
+    ("batch_norm in evaluation", lambda x, w, b: F.batch_norm(x, ringgrad.zeros(8, dtype=x.dtype), ringgrad.ones(8, dtype=x.dtype), w, b),
+     [(40, 8, 30, 30), (8,), (8,)]),
+    ("batch_norm, several blocks", lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True), [(40, 8, 30, 30), (8,), (8,)]),
     ("batch_norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True), [(33, 7, 9, 11), (7,), (7,)]),
     ("attention", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), [(2, 3, 70, 16)] * 3),
 ]
 
 
 @pytest.mark.parametrize(("label", "function", "shapes"), LARGE, ids=[row[0] for row in LARGE])
-def test_large_inputs(label, function, shapes):
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_inputs(label, function, shapes, dtype, monkeypatch):
+    monkeypatch.setattr(_fused, "available", lambda: False)  # as on a machine without numba, whose loops have tests of their own
     rng = np.random.default_rng(3)
-    arrays = [rng.standard_normal(s).astype(np.float32) for s in shapes]
+    arrays = [rng.standard_normal(s).astype(dtype) for s in shapes]
 
     def both():
         inputs = [tensor(ringgrad, a, True) for a in arrays]
         out = function(*inputs)
-        seed = np.random.default_rng(4).standard_normal(tuple(out.shape)).astype(np.float32)
+        seed = np.random.default_rng(4).standard_normal(tuple(out.shape)).astype(dtype)
         out.backward(tensor(ringgrad, seed))
         return [values(out), *(values(t.grad) for t in inputs)]
     fast = both()
@@ -96,7 +104,8 @@ def test_large_inputs(label, function, shapes):
         plain = both()
     for i, (a, b) in enumerate(zip(fast, plain, strict=True)):
         size = max(1.0, float(np.abs(b).max()))
-        np.testing.assert_allclose(a / size, b / size, rtol=2e-4, atol=1e-5, err_msg=f"{label}: {'output' if i == 0 else f'gradient {i - 1}'}")
+        atol = 1e-5 if dtype == "float32" else 1e-13
+        np.testing.assert_allclose(a / size, b / size, rtol=20 * atol, atol=atol, err_msg=f"{label}: output, then gradients, number {i}")
 
 
 def test_float32_gelu_is_as_close_to_double_precision_as_it_says():

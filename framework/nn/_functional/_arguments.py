@@ -1,8 +1,9 @@
 """Arguments as users spell them."""
 import warnings
 
+from ..._backends import of_array
 from ..._core.inplace import apply_inplace
-from ..._core.tensor import Tensor
+from ..._core.tensor import Tensor, wrap
 
 
 def per_dimension(value, d, name):
@@ -54,6 +55,13 @@ def check_reduction(reduction):
     """ValueError for a reduction that is not one."""
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(f"{reduction} is not a valid value for reduction; it is 'none', 'mean' or 'sum'")
+
+
+def beside(input, array):
+    """A NumPy array as a tensor on the device of `input`."""
+    backend = of_array(input._data)
+    with backend.on_device_of(input._data):
+        return wrap(backend.asarray(array))
 
 
 def check_tensor(value, function, argument):

@@ -42,8 +42,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if not training:
         return in_place_or_not(ops.leaky_relu, inplace, input, (lower + upper) / 2)
     data = input._data
-    slopes = _rng.generator_beside(data).uniform(data.shape, data.dtype) * (upper - lower) + lower
-    slopes = wrap(slopes.astype(data.dtype, copy=False))
+    slopes = wrap(_rng.generator_beside(data).uniform(data.shape, data.dtype)) * (upper - lower) + lower
     return apply_inplace(ops.prelu.op, input, (slopes,), {}) if inplace else ops.prelu(input, slopes)
 
 

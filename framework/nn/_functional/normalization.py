@@ -2,6 +2,7 @@
 import math
 
 from ... import ops
+from ..._backends import of_array
 from ..._core.hooks import written
 from ..._core.modes import no_grad
 from .padding import pad
@@ -30,7 +31,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         scale = 1 / ops.sqrt(running_var + eps)
         scale = scale if weight is None else scale * weight
         shift = running_mean * -scale if bias is None else bias - running_mean * scale
-        return input * _per_channel(scale, input.ndim) + _per_channel(shift, input.ndim)
+        return ops.scale_shift(input, _per_channel(scale, input.ndim), _per_channel(shift, input.ndim))
     count = input.numel() // max(1, input.shape[1])
     _more_than_one(count, input, "value per channel")
     axes = (0, *range(2, input.ndim))
@@ -46,8 +47,9 @@ def _move_running(running_mean, running_var, mean, var, count, momentum):
     for running, new, factor in ((running_mean, mean, momentum), (running_var, var, momentum * count / (count - 1))):
         if running is not None:
             data = running._data
-            data *= 1 - momentum
-            data += (new._data.reshape(-1) * factor).astype(data.dtype, copy=False)
+            with of_array(data).on_device_of(data):
+                data *= 1 - momentum
+                data += (new._data.reshape(-1) * factor).astype(data.dtype, copy=False)
             written(running)
 
 

@@ -2,8 +2,7 @@
 import numpy as np
 
 from ... import ops
-from ..._backends import of_array
-from ..._core.tensor import wrap
+from ._arguments import beside
 
 
 def pad(input, pad, mode="constant", value=None):
@@ -34,7 +33,7 @@ def pad(input, pad, mode="constant", value=None):
     for axis, (before, after) in enumerate(widths):
         if before or after:
             source = SOURCES[mode](input.shape[axis], before, after)
-            input = ops.take(input, wrap(of_array(input._data).asarray(source)), axis)
+            input = ops.take(input, beside(input, source), axis)
     return input
 
 

@@ -2,10 +2,9 @@
 import numpy as np
 
 from ... import ops
-from ..._backends import of_array
 from ..._core.tensor import wrap
 from ...ops.pool import flat_indices
-from ._arguments import batched, per_dimension, unbatched
+from ._arguments import batched, beside, per_dimension, unbatched
 
 
 def _max(d):
@@ -79,14 +78,13 @@ def _adaptive_average(d):
 
 def mixed_along(input, axis, shares):
     """Each element along `axis` made of the old ones by the columns of `shares`: an array (old size, new size)."""
-    backend = of_array(input._data)
-    matrix = backend.asarray(shares.astype(input._data.dtype))
+    shares = shares.astype(input._data.dtype)
     if axis == input.ndim - 1:
-        return ops.matmul(input, wrap(matrix))
+        return ops.matmul(input, beside(input, shares))
     if axis == input.ndim - 2:
-        return ops.matmul(wrap(matrix.T), input)
+        return ops.matmul(beside(input, shares.T), input)
     shape = tuple(input.shape)
-    flat = ops.matmul(wrap(matrix.T), ops.reshape(input, (*shape[:axis + 1], -1)))
+    flat = ops.matmul(beside(input, shares.T), ops.reshape(input, (*shape[:axis + 1], -1)))
     return ops.reshape(flat, (*shape[:axis], shares.shape[1], *shape[axis + 1:]))
 
 

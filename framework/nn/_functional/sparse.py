@@ -6,6 +6,7 @@ from ..._backends import of_array
 from ..._core.hooks import written
 from ..._core.tensor import wrap
 from ..._functional.nn_ops import embedding as _embedding
+from ._arguments import beside
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
@@ -26,10 +27,12 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
 
 
 def _shorten_rows(weight, indices, max_norm, norm_type):
-    xp, table = of_array(weight._data).xp, weight._data
-    used = xp.unique(indices._data)
-    norms = ops.vector_norm(wrap(table[used]), norm_type, -1, True)._data
-    table[used] *= xp.where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(table.dtype)
+    backend, table = of_array(weight._data), weight._data
+    xp = backend.xp
+    with backend.on_device_of(table):
+        used = xp.unique(indices._data)
+        norms = ops.vector_norm(wrap(table[used]), norm_type, -1, True)._data
+        table[used] *= xp.where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(table.dtype)
     written(weight)
 
 
@@ -49,8 +52,7 @@ def one_hot(tensor, num_classes=-1):
             num_classes = high + 1
         if num_classes <= high:
             raise RuntimeError(f"Class values must be smaller than num_classes, got {high} and {num_classes}.")
-    xp = of_array(index).xp
-    return wrap((index[..., None] == xp.arange(num_classes)).astype(np.int64))
+    return ops.astype(ops.equal(tensor[..., None], beside(tensor, np.arange(num_classes))), np.int64)
 
 
 def linear(input, weight, bias=None):

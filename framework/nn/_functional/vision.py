@@ -4,8 +4,7 @@ import math
 import numpy as np
 
 from ... import ops
-from ..._backends import of_array
-from ..._core.tensor import wrap
+from ._arguments import beside
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, mixed_along
 
 
@@ -67,7 +66,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     for axis, (n, out, step) in enumerate(zip(input.shape[2:], sizes, steps), 2):
         if mode.startswith("nearest"):
             index = np.minimum(((np.arange(out) + (0.5 if mode == "nearest-exact" else 0)) * step).astype(np.int64), n - 1)
-            input = ops.take(input, wrap(of_array(input._data).asarray(index)), axis)
+            input = ops.take(input, beside(input, index), axis)
         else:
             input = mixed_along(input, axis, _weights(n, out, step, bool(align_corners), mode == "bicubic"))
     return input

@@ -9,6 +9,7 @@ from ..._core.tensor import Tensor
 from ..parameter import Parameter
 
 EXTRA = "_extra_state"
+_WRAPPED = "module."  # what DistributedDataParallel and DataParallel put before the keys
 
 
 class IncompatibleKeys(namedtuple("IncompatibleKeys", ["missing_keys", "unexpected_keys"])):
@@ -147,7 +148,9 @@ class Stateful:
                 if keys:
                     errors.insert(0, f"{kind} key(s) in state_dict: " + ", ".join(f'"{k}"' for k in keys) + ". ")
         if errors:
-            raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
+            error = RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
+            error.add_note(_way_out(missing, unexpected))  # a note, because the message is torch's to the letter
+            raise error
         return IncompatibleKeys(missing, unexpected)
 
     def _load_tree(self, state_dict, prefix, metadata, assign, missing, unexpected, errors):
@@ -219,3 +222,14 @@ class Stateful:
         elif strict and key in state_dict:
             unexpected_keys.append(key)
 
+
+def _way_out(missing, unexpected):
+    """What to do about a state dict that does not fit."""
+    if unexpected and all(k.startswith(_WRAPPED) for k in unexpected):
+        return (f"The state dict is that of a wrapped model (DistributedDataParallel): take {{k.removeprefix('{_WRAPPED}'): v for k, v in "
+                "state_dict.items()}, or save model.module.state_dict().")
+    if missing and all(k.startswith(_WRAPPED) for k in missing):
+        return "The model is wrapped (DistributedDataParallel) and the state dict is not: load it into model.module."
+    if missing or unexpected:
+        return "With strict=False only the keys that both have are loaded, and the others are returned."
+    return "Build the model with the checkpoint's sizes, or take these keys out of the state dict and load it with strict=False."

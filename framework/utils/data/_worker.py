@@ -80,7 +80,10 @@ class Failure:
             error = kind(_Plain(message)) if issubclass(kind, KeyError) else kind(message)
         except Exception:  # its constructor wants something else, or its class cannot be found here
             raise RuntimeError(message) from None
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # an exception that its own traceback holds keeps the iterator, and so the workers, until the next garbage collection
 
 
 class _Plain(str):

@@ -1,0 +1,100 @@
+"""Large operations beside the plain NumPy formula and torch: CPU time of one thread, interleaved, forward and forward + backward."""
+import numpy as np
+
+import ringgrad
+
+from ._measure import interleaved, table
+
+ROUNDS, REPEATS = 7, 5
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def log_softmax(x):
+    x = x - x.max(-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def layer_norm(x, w, b):
+    off = x - x.mean(-1, keepdims=True)
+    return off / np.sqrt((off * off).mean(-1, keepdims=True) + 1e-5) * w + b
+
+
+def cross_entropy(x, t):
+    return -log_softmax(x)[np.arange(len(t)), t].mean()
+
+
+def gelu_tanh(x):
+    return 0.5 * x * (1 + np.tanh(0.7978845608 * (x + 0.044715 * x * x * x)))
+
+
+def conv2d(x, w):
+    """All windows as one matrix: (C * kernel size, N * out size)."""
+    windows = np.lib.stride_tricks.sliding_window_view(x, w.shape[2:], (2, 3))
+    n, c, p, q, _, _ = windows.shape
+    y = w.reshape(len(w), -1) @ windows.transpose(1, 4, 5, 0, 2, 3).reshape(-1, n * p * q)
+    return np.ascontiguousarray(y.reshape(len(w), n, p, q).swapaxes(0, 1))
+
+
+def max_pool2d(x):
+    n, c, h, w = x.shape
+    return x.reshape(n, c, h // 2, 2, w // 2, 2).max((3, 5))
+
+
+def embedding(w, t):
+    return w[t]
+
+
+def _floats(*shapes):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(s).astype(np.float32) for s in shapes]
+
+
+def _ints(high, shape):
+    return np.random.default_rng(1).integers(0, high, shape)
+
+
+ROWS = [  # name, the NumPy formula, the same of either library, float inputs, integer inputs
+    ("softmax (768, 512)", softmax, lambda F, x: F.softmax(x, -1), _floats((768, 512)), []),
+    ("log_softmax (768, 512)", log_softmax, lambda F, x: F.log_softmax(x, -1), _floats((768, 512)), []),
+    ("layer norm (768, 512)", layer_norm, lambda F, x, w, b: F.layer_norm(x, (512,), w, b), _floats((768, 512), 512, 512), []),
+    ("cross entropy (768, 512)", cross_entropy, lambda F, x, t: F.cross_entropy(x, t), _floats((768, 512)), [_ints(512, 768)]),
+    ("gelu, tanh (768, 512)", gelu_tanh, lambda F, x: F.gelu(x, approximate="tanh"), _floats((768, 512)), []),
+    ("gelu (768, 512)", None, lambda F, x: F.gelu(x), _floats((768, 512)), []),
+    ("conv2d (16, 32, 26, 26), 64 x 3 x 3", conv2d, lambda F, x, w: F.conv2d(x, w), _floats((16, 32, 26, 26), (64, 32, 3, 3)), []),
+    ("max pool (16, 64, 24, 24), 2 x 2", max_pool2d, lambda F, x: F.max_pool2d(x, 2), _floats((16, 64, 24, 24)), []),
+    ("embedding (1000, 128), 4096 rows", embedding, lambda F, w, t: F.embedding(t, w), _floats((1000, 128)), [_ints(1000, 4096)]),
+]
+
+
+def _contenders(libraries, on_arrays, on_tensors, floats, ints):
+    runs = {} if on_arrays is None else {("numpy", "forward"): lambda: on_arrays(*floats, *ints)}
+    for name, lib in libraries.items():
+        inputs = [lib.tensor(a).requires_grad_() for a in floats] + [lib.tensor(a) for a in ints]
+
+        def forward(lib=lib, inputs=inputs):
+            return on_tensors(lib.nn.functional, *inputs)
+        seed = lib.ones_like(forward().detach())
+        runs[name, "forward"] = forward
+        runs[name, "both"] = lambda forward=forward, seed=seed: forward().backward(seed)
+        runs[name, "both"]()
+    return runs
+
+
+def main(torch):
+    """Print microseconds per call, and ours beside NumPy's formula and beside torch."""
+    libraries = {"ringgrad": ringgrad, **({"torch": torch} if torch else {})}
+    rows = []
+    for name, on_arrays, on_tensors, floats, ints in ROWS:
+        best = {k: v * 1e6 for k, v in interleaved(_contenders(libraries, on_arrays, on_tensors, floats, ints), REPEATS, ROUNDS).items()}
+        plain, ours = best.get(("numpy", "forward")), best["ringgrad", "forward"]
+        beside = [f"{plain:.0f}", f"{ours:.0f}", f"{ours / plain:.2f}"] if plain else ["-", f"{ours:.0f}", "-"]
+        row = [name, *beside, f"{best['ringgrad', 'both']:.0f}"]
+        if torch:
+            row += [f"{best['torch', 'forward']:.0f}", f"{best['torch', 'both']:.0f}", f"{best['ringgrad', 'both'] / best['torch', 'both']:.2f}"]
+        rows.append(row)
+    header = ["us per call", "numpy", "ours fwd", "ours / numpy", "ours fwd+bwd"] + (["torch fwd", "torch fwd+bwd", "ratio fwd+bwd"] if torch else [])
+    table("large operations, float32", header, rows)
