@@ -58,7 +58,8 @@ def draw(losses, path):
     pyplot.savefig(path, dpi=120, bbox_inches="tight")
 
 
-def main():
+def arguments():
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="runs/data", help="folder with MNIST's IDX files; they are downloaded there when missing")
     parser.add_argument("--out", default="runs/mnist", help="folder for checkpoint, picture and TensorBoard events")
@@ -68,20 +69,28 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--device", default="cuda" if ringgrad.cuda.is_available() else "cpu")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
-    args = parser.parse_args()
+    return parser.parse_args()
 
+
+def read(args):
+    """(training data, test data, what they are); one rank downloads, the others read what it left."""
+    if dist.get_rank() == 0:
+        _digits.load(args.data)
+    dist.barrier()
+    train_x, train_y, test_x, test_y, source = _digits.load(args.data, may_download=False)
+    return as_dataset(train_x, train_y), as_dataset(test_x, test_y), source
+
+
+def main():
+    args = arguments()
     dist.init_process_group("nccl" if args.device == "cuda" else "mpi")
     rank, world = dist.get_rank(), dist.get_world_size()
     if args.batch_size % world:
-        parser.error(f"--batch-size {args.batch_size} cannot be shared evenly by {world} ranks")
+        raise SystemExit(f"--batch-size {args.batch_size} cannot be shared evenly by {world} ranks")
     device = ringgrad.device(args.device, dist.get_node_local_rank(0)) if args.device == "cuda" else ringgrad.device(args.device)
     ringgrad.manual_seed(args.seed)
 
-    if rank == 0:
-        _digits.load(args.data)  # one rank downloads, the others read what it left
-    dist.barrier()
-    train_x, train_y, test_x, test_y, source = _digits.load(args.data, may_download=False)
-    train, test = as_dataset(train_x, train_y), as_dataset(test_x, test_y)
+    train, test, source = read(args)
     sampler = DistributedSampler(train, shuffle=True, seed=args.seed)
     loader = DataLoader(train, batch_size=args.batch_size // world, sampler=sampler)
 
@@ -109,7 +118,6 @@ def main():
         model.train()
         sampler.set_epoch(epoch)
         own = []  # this rank's loss of every step
-        own = []
         for x, y in tqdm(loader, desc=f"epoch {epoch + 1}/{args.epochs}", disable=rank != 0, mininterval=1.0, unit="step"):
             optimizer.zero_grad()
             loss = criterion(model(x.to(device)), y.to(device))
