@@ -1,8 +1,8 @@
 """The quick path of dispatch: one plain function per op, written out from its record.
 
 `Op.apply` loops over inputs, save slots and policies.  The function made here does the same for the common case - every tensor on one
-backend, all float32 or all float64 - with the loops unrolled, and hands every other case to `Op.apply`.  On an 8x8 multiply that is 0.8 us of
-our own against 1.8 (`make bench` prints the present figures).  A test holds both equal for every op.
+backend, all float32 or all float64 - with the loops unrolled, and hands every other case to `Op.apply`.  `make bench` prints what it costs.
+A test holds both equal for every op.
 
 `source_code(op)` is the text; read one to see what runs:
 

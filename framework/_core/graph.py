@@ -84,12 +84,13 @@ class ViewOf:
     path      ((op, attrs), ...) leads from the base to the view
     version   the memory's version for which the view's node is right; after an in-place write the node is made anew
     blocked   a sentence why in-place operations on it are refused in grad mode, or None
+    several   one of several views that one call returned: it cannot be made anew after a write to its base
     """
 
-    __slots__ = ("base", "path", "version", "blocked")
+    __slots__ = ("base", "path", "version", "blocked", "several")
 
-    def __init__(self, base, path, version, blocked):
-        self.base, self.path, self.version, self.blocked = base, path, version, blocked
+    def __init__(self, base, path, version, blocked, several):
+        self.base, self.path, self.version, self.blocked, self.several = base, path, version, blocked, several
 
 
 def refresh_view(view_tensor):
@@ -99,7 +100,7 @@ def refresh_view(view_tensor):
     if view.version == version:
         return
     base = view.base
-    if view.blocked is not None and view.blocked.startswith("Output") and base._requires_grad and state.grad:
+    if view.several and base._requires_grad and state.grad:
         raise RuntimeError(view.blocked.replace("is being modified", "its base or another view of its base has been modified"))
     view.version = version
     if view.blocked is not None or not base._requires_grad:

@@ -276,9 +276,9 @@ def tie_view(op, x, out, attrs, index=None):
         blocked = ("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
                    "ambiguous and error-prone, it is forbidden. Create the view with grad mode enabled, or modify it in no_grad mode.")
     if parent is None:
-        out._view = ViewOf(x, ((op, attrs),), x._cell[0], blocked)
+        out._view = ViewOf(x, ((op, attrs),), x._cell[0], blocked, index is not None)
     else:
-        out._view = ViewOf(parent.base, (*parent.path, (op, attrs)), x._cell[0], blocked or parent.blocked)
+        out._view = ViewOf(parent.base, (*parent.path, (op, attrs)), x._cell[0], blocked or parent.blocked, index is not None or parent.several)
 
 
 def record(op, inputs, raw, converted, outputs, attrs, overwrites=False):
