@@ -11,7 +11,7 @@ from .._device import device
 from .._tensor.info import Size
 from ..nn.parameter import Parameter
 from . import storages
-from .names import DTYPES
+from .names import DTYPES, torch_module
 
 _OLD_NAMES = {"__builtin__": "builtins", "numpy.core.multiarray": "numpy._core.multiarray"}  # protocol 2 speaks Python 2; NumPy 2 moved
 
@@ -247,7 +247,9 @@ def _names(safe_globals):
                 raise TypeError(f"Expected second item in tuple to be str of callable full path, but got: {type(item[1])}")
             named[item[1]] = item[0]
         else:
-            named[f"{item.__module__}.{item.__qualname__}"] = item
+            for module in (item.__module__, torch_module(item.__module__)):
+                if module is not None:
+                    named[f"{module}.{item.__qualname__}"] = item
     return named
 
 
@@ -260,7 +262,7 @@ def add_safe_globals(safe_globals):
 
 def get_safe_globals():
     """The functions and classes that were added."""
-    return [a.value for a in _added.values()]
+    return list(dict.fromkeys(a.value for a in _added.values()))
 
 
 def clear_safe_globals():

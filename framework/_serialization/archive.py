@@ -70,6 +70,19 @@ class ArchiveWriter:
         self._hasher.shutdown(cancel_futures=True)
 
 
+def _other_format(file, magic):
+    """What such a file may be, and the way out."""
+    file.seek(0)
+    head = file.read(512)
+    if head[8:9] == b"{":
+        return ": this is a safetensors file; read it with ringgrad.utils.safetensors.load_file"
+    if head[257:262] == b"ustar":
+        return ": this is a tar archive, torch's format before version 0.1.10, which it writes no more; load and save it with such a torch first"
+    if magic[:1] == b"\x80":
+        return ": this is a bare pickle, as torch wrote before version 1.6; such a file can only be read by running it; load and save it with torch first"
+    return ""
+
+
 class ArchiveReader:
     """Reads records of a file, which must be open and seekable.  name: what errors call it.
 
@@ -85,7 +98,7 @@ class ArchiveReader:
         magic = file.read(4)
         if magic[:2] != b"PK":
             raise RuntimeError(f"{name} is not a checkpoint: a checkpoint is a zip archive, which begins with b'PK', and this file begins "
-                               f"with {magic!r} (torch wrote such files before version 1.6; load and save it with torch first)")
+                               f"with {magic!r}{_other_format(file, magic)}")
         try:
             self._zip = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, OSError, struct.error, NotImplementedError) as error:

@@ -2,6 +2,8 @@
 
 Format: torch.save's zip archive, https://docs.pytorch.org/docs/stable/notes/serialization.html
 """
+import importlib
+
 from .. import _dtypes
 
 STORAGES = {
@@ -38,3 +40,32 @@ SIZE = Global("torch", "Size")
 DEVICE = Global("torch", "device")
 GLOBAL_OF_STORAGE = {name: Global("torch", name) for name in STORAGES}
 GLOBAL_OF_DTYPE = {d: Global("torch", d.name) for d in _dtypes.ALL}
+
+
+_OURS = __name__.split(".", 1)[0]
+_PACKAGES = ("nn", "optim", "distributions", "vision")  # whose classes and functions stand under the same names in torch
+
+
+def torch_module(module):
+    """The name that a public module of ours has in torch: "ringgrad.nn.modules.linear" -> "torch.nn.modules.linear"; None for others."""
+    ours, _, rest = module.replace("._functional", ".functional").partition(".")
+    if ours != _OURS or rest.split(".")[0] not in _PACKAGES or any(part.startswith("_") for part in rest.split(".")):
+        return None
+    if rest.startswith("nn.functional"):
+        return "torch.nn.functional"
+    return "torchvision" + rest[len("vision"):] if rest.startswith("vision") else f"torch.{rest}"
+
+
+def our_object(module, name):
+    """What ringgrad has under a name of torch's or torchvision's, also where it stands in a module further up.  None when there is none."""
+    theirs, _, rest = module.partition(".")
+    parts = [_OURS, *(["vision"] if theirs == "torchvision" else []), *(rest.split(".") if rest else [])]
+    while parts:
+        try:
+            found = importlib.import_module(".".join(parts))
+            for part in name.split("."):
+                found = getattr(found, part)
+            return found
+        except (ImportError, AttributeError):
+            parts.pop()
+    return None

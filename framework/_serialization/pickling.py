@@ -7,6 +7,7 @@ records of the archive.
 import io
 import pickle
 from collections import OrderedDict
+from types import FunctionType
 from typing import Any
 
 from .._core.tensor import Tensor
@@ -62,10 +63,18 @@ class TorchPickler(pickle._Pickler):
         cls = names.TENSOR if type(t) is Tensor else type(t)
         return names.REBUILD_FROM_TYPE, (names.REBUILD_TENSOR, cls, args, dict(t.__dict__))
 
-    def save_name(self, obj):
-        """Write a Global."""
+    def save_global(self, obj, name=None):
+        """Write the name of a class or function: torch's, where torch has it too, so that a whole module can be read there."""
+        module = names.torch_module(getattr(obj, "__module__", None) or "")
+        if module is None:
+            super().save_global(obj, name)
+        else:
+            self.save_name(names.Global(module, name or obj.__qualname__), obj)
+
+    def save_name(self, obj, named=None):
+        """Write a Global, as the name of `named`."""
         self.write(pickle.GLOBAL + f"{obj.module}\n{obj.name}\n".encode())
-        self.memoize(obj)
+        self.memoize(obj if named is None else named)
 
     def save_dtype(self, obj):
         """Write one of our dtypes by torch's name."""
@@ -75,7 +84,7 @@ class TorchPickler(pickle._Pickler):
         """Write a call."""
         self.save_reduce(*obj.call, obj=obj)
 
-    by_type: Any = {names.Global: save_name, dtype: save_dtype, _Reduced: save_reduced}
+    by_type: Any = {names.Global: save_name, dtype: save_dtype, _Reduced: save_reduced, FunctionType: save_global}
     dispatch = {**pickle._Pickler.dispatch, **by_type}
 
 

@@ -2,6 +2,7 @@
 import pickle
 
 from .allowed import find
+from .names import our_object
 from .storages import StorageType
 
 
@@ -13,13 +14,17 @@ class TrustingUnpickler(pickle.Unpickler):
         self.load_storage = persistent_load
 
     def find_class(self, module, name):
-        if module.split(".")[0] == "torch":
-            try:
-                found = find(module, name)
-            except pickle.UnpicklingError:
-                return super().find_class(module, name)
-            return found if isinstance(found, StorageType) or not hasattr(found, "value") else found.value
-        return super().find_class(module, name)
+        if module.split(".")[0] not in ("torch", "torchvision"):
+            return super().find_class(module, name)
+        try:
+            found = find(module, name)
+        except pickle.UnpicklingError:
+            found = our_object(module, name)
+            if found is None:
+                raise pickle.UnpicklingError(f"the file names {module}.{name}, which ringgrad does not have; "
+                                             "save the state_dict in torch instead of the whole object") from None
+            return found
+        return found if isinstance(found, StorageType) or not hasattr(found, "value") else found.value
 
     def persistent_load(self, pid):
         return self.load_storage(pid)

@@ -33,6 +33,15 @@ def test_another_kind_of_file(tmp_path, data):
         load_bytes(tmp_path, data)
 
 
+@pytest.mark.parametrize(("data", "words"), [
+    (b"x" * 257 + b"ustar" + b"\0" * 250, "tar archive, torch's format before"), (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "bare pickle, as torch wrote"),
+    (b"\x02\0\0\0\0\0\0\0{}", "safetensors file; read it with")])
+def test_older_and_other_formats_are_refused_with_the_reason(tmp_path, data, words):
+    for weights_only in (True, False):
+        with pytest.raises(RuntimeError, match=words):
+            load_bytes(tmp_path, data, weights_only=weights_only)
+
+
 def test_every_truncation(tmp_path, good):
     for n in [*range(2, 60), *range(60, len(good), 37), len(good) - 1]:
         with pytest.raises(RuntimeError, match="check point.pt is truncated or damaged, its end is missing"):

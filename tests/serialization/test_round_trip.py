@@ -385,6 +385,50 @@ def test_oddities_of_torch_files(tmp_path):
         ringgrad.load(tmp_path / "x.pt")
 
 
+def whole_model(nn):
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.5),
+                         nn.Linear(16, 5), nn.LayerNorm(5), nn.GELU(), nn.LogSoftmax(1)).eval()
+
+
+def test_a_whole_module_comes_back():
+    from ringgrad import nn
+    model, x = whole_model(nn), ringgrad.linspace(-1, 1, 16).reshape(1, 1, 4, 4)
+    model.register_forward_hook(double)
+    got = again(model, weights_only=False)
+    assert type(got[0]) is nn.Conv2d and got(x).tolist() == model(x).tolist() == (2 * model.forward(x)).tolist()
+    with pytest.raises(pickle.UnpicklingError, match="GLOBAL torch.nn.modules.linear.Linear was not an allowed global"):
+        again(nn.Linear(1, 1))
+    with ringgrad.serialization.safe_globals([nn.Linear]):
+        assert ringgrad.serialization.get_safe_globals() == [nn.Linear]
+        assert again(nn.Linear(3, 2)).in_features == 3
+
+
+def double(module, inputs, output):
+    return 2 * output
+
+
+@pytest.mark.torch
+def test_whole_modules_go_to_torch_and_come_from_there(tmp_path):
+    torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
+    from ringgrad import nn
+    x = np.linspace(-1, 1, 16, dtype=np.float32).reshape(1, 1, 4, 4)
+    for write, read, modules, reader in ((torch, ringgrad, torch.nn, nn), (ringgrad, torch, nn, torch.nn)):
+        model = whole_model(modules)
+        write.save(model, tmp_path / "x.pt")
+        got = read.load(tmp_path / "x.pt", weights_only=False)
+        assert type(got[0]) is reader.Conv2d and repr(got) == repr(model)
+        np.testing.assert_allclose(got(read.tensor(x)).tolist(), model(write.tensor(x)).tolist(), rtol=1e-5, atol=1e-6)
+        assert got.train()(read.tensor(x)).requires_grad
+
+
+@pytest.mark.torch
+def test_a_name_of_torch_that_is_not_here(tmp_path):
+    torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
+    torch.save(torch.ao.quantization.QConfig, tmp_path / "x.pt")
+    with pytest.raises(pickle.UnpicklingError, match="torch.ao.quantization.qconfig.QConfig, which ringgrad does not have"):
+        ringgrad.load(tmp_path / "x.pt", weights_only=False)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_other_pickle_protocols(protocol, tmp_path):
