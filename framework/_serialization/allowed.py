@@ -169,6 +169,8 @@ _BUILT_IN = {
     "torch._utils._rebuild_tensor": Allowed(storages.rebuild_tensor_v1),
     "torch._utils._rebuild_tensor_v2": Allowed(storages.rebuild_tensor),
     "torch._utils._rebuild_tensor_v3": Allowed(storages.rebuild_tensor_v3),
+    "torch._utils._rebuild_sparse_tensor": Allowed(storages.rebuild_sparse),
+    "torch.serialization._get_layout": Allowed(storages.layout),
     "torch._utils._rebuild_parameter": Allowed(storages.rebuild_parameter),
     "torch._utils._rebuild_parameter_with_state": Allowed(storages.rebuild_parameter_with_state),
     "torch._tensor._rebuild_from_type_v2": Allowed(storages.rebuild_from_type, _rebuilder_first),

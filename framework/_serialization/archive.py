@@ -79,7 +79,8 @@ def _other_format(file, magic):
     if head[257:262] == b"ustar":
         return ": this is a tar archive, torch's format before version 0.1.10, which it writes no more; load and save it with such a torch first"
     if magic[:1] == b"\x80":
-        return ": this is a bare pickle, as torch wrote before version 1.6; such a file can only be read by running it; load and save it with torch first"
+        return (": this is a bare pickle, as torch wrote before version 1.6; such a file can only be read by running it; load and save it "
+                "with torch first")
     return ""
 
 

@@ -10,7 +10,8 @@ from collections import OrderedDict
 from types import FunctionType
 from typing import Any
 
-from .._core.tensor import Tensor
+from .._backends.sparse_ import SparseArray
+from .._core.tensor import Tensor, wrap
 from .._device import device
 from .._dtypes import dtype
 from .._tensor.info import Size
@@ -50,6 +51,8 @@ class TorchPickler(pickle._Pickler):
 
     def reduce_tensor(self, t):
         """How torch would make `t` again."""
+        if type(t._data) is SparseArray:
+            return self.reduce_sparse(t._data)
         storage, offset, stride = self.table.place(t._data)
         requires_grad = bool(t._requires_grad)
         args = (storage, offset, tuple(t._data.shape), stride, requires_grad, OrderedDict())
@@ -62,6 +65,13 @@ class TorchPickler(pickle._Pickler):
             return names.REBUILD_PARAMETER, (plain, requires_grad, OrderedDict())
         cls = names.TENSOR if type(t) is Tensor else type(t)
         return names.REBUILD_FROM_TYPE, (names.REBUILD_TENSOR, cls, args, dict(t.__dict__))
+
+    def reduce_sparse(self, raw):
+        """A sparse tensor is its layout and its parts, which are dense tensors."""
+        layout, values, size = _Reduced(names.LAYOUT, (f"torch.{raw.layout}",)), wrap(raw.values), Size(raw.shape)
+        if raw.layout == "sparse_csr":
+            return names.REBUILD_SPARSE, (layout, (wrap(raw.pattern.by_row[3]), wrap(raw.indices[1]), values, size))
+        return names.REBUILD_SPARSE, (layout, (wrap(raw.indices), values, size, raw.coalesced))
 
     def save_global(self, obj, name=None):
         """Write the name of a class or function: torch's, where torch has it too, so that a whole module can be read there."""

@@ -7,6 +7,7 @@ from .. import _dtypes
 from .._backends import device_of, for_device, of_array
 from .._core.tensor import Tensor, wrap
 from .._device import as_device, device
+from .._functional.sparse import LAYOUTS, sparse_coo_tensor, sparse_csr_tensor
 from ..nn.parameter import Parameter
 from .names import ELSEWHERE, STORAGES
 
@@ -182,6 +183,27 @@ def rebuild_tensor_v3(storage, offset, size, stride, requires_grad, backward_hoo
     if not isinstance(storage, Storage) or not isinstance(dtype, _dtypes.dtype):
         raise RuntimeError(f"a tensor in the file has a {type(storage).__name__} for its storage and {dtype!r} for its type")
     return rebuild_tensor(Storage(storage.flat.view(dtype.np)), offset, size, stride, requires_grad, backward_hooks, metadata)
+
+
+def layout(name):
+    """torch.serialization._get_layout.  RuntimeError for a layout that ringgrad does not have."""
+    found = LAYOUTS.get(str(name).removeprefix("torch."))
+    if found is None:
+        raise RuntimeError(f"the file holds tensors of the layout {name}, which ringgrad does not have; convert them in torch first")
+    return found
+
+
+def rebuild_sparse(layout, parts):
+    """torch._utils._rebuild_sparse_tensor.  RuntimeError for parts that do not fit together."""
+    name = getattr(layout, "name", None)
+    if type(parts) is not tuple or len(parts) not in {"sparse_coo": (3, 4), "sparse_csr": (4,)}.get(name, ()):
+        raise RuntimeError(f"a sparse tensor in the file has the layout {layout!r} and parts that do not belong to it")
+    *tensors, size = parts[:3] if name == "sparse_coo" else parts
+    if not all(isinstance(t, Tensor) for t in tensors) or not isinstance(size, (tuple, list)) or not all(type(n) is int for n in size):
+        raise RuntimeError("a sparse tensor in the file has parts that are not tensors, or a size that is none")
+    if name == "sparse_csr":
+        return sparse_csr_tensor(*tensors, size)
+    return sparse_coo_tensor(*tensors, size, is_coalesced=bool(parts[3]) if len(parts) > 3 else None, check_invariants=True)
 
 
 def rebuild_parameter(data, requires_grad, backward_hooks):

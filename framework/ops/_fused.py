@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from .. import _mkl
 from .._core.op import F32, REGISTRY
 from .._numba import available
 from .attention import _product as product
@@ -67,6 +68,29 @@ def _either(fn, before, decides):
 def _fit(*arrays):
     """Whether numba is there and all arrays are float32 (or None), each in one block of memory."""
     return available() and all(a is None or a.dtype is F32 and a.flags.c_contiguous for a in arrays)
+
+
+# -- matrix products ---------------------------------------------------------------------------------------------------
+
+if _mkl.PRESENT:
+    @override("matmul")
+    def _(x, y):
+        if y.ndim != 2:
+            return NotImplemented
+        rows = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
+        out = _mkl.gemm(rows, y)
+        return NotImplemented if out is None else out if x.ndim == 2 else out.reshape(*x.shape[:-1], y.shape[1])
+
+    @override("linear")
+    def _(x, weight, bias=None):
+        if weight.ndim != 2 or x.ndim < 2 or bias is not None and bias.shape != weight.shape[:1]:
+            return NotImplemented
+        out = _mkl.gemm(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), weight.T)
+        if out is None:
+            return NotImplemented
+        if bias is not None:
+            out += bias
+        return out if x.ndim == 2 else out.reshape(*x.shape[:-1], weight.shape[0])
 
 
 # -- elementwise -------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from .._mkl import matmul
 from ._windows import places, windows
 from .conv import check, conv_transpose, conv_weight, convolution, grouped
 
@@ -80,7 +81,7 @@ def _(xp, x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), 
     column = None if bias is None else bias.reshape(groups, -1, 1)
     for s, matrix in chunks.each_im2col(x):
         alone = s.stop - s.start == 1
-        product = np.matmul(w, matrix, out=rows[s.start] if alone else None)
+        product = matmul(w, matrix, out=rows[s.start] if alone else None)
         if bias is not None:
             product += column
         if not alone:
@@ -127,7 +128,7 @@ def _add_rows(x, weight, y, padding, dilation):
     for image, target in zip(x, y):
         for j, (here, there) in enumerate(spans):
             shifted[j, ..., there] = image[..., here]
-        np.dot(matrix, columns, out=rows)
+        matmul(matrix, columns, out=rows)
         for part, place in moves:
             target[place] += part
 
@@ -156,7 +157,7 @@ def _add_channels(x, weight, y, stride, padding, dilation):
     for start in range(0, n, m):
         images = x[start:start + m]
         m = len(images)
-        part = np.matmul(images.reshape(m, k, area).swapaxes(1, 2).reshape(m * area, k), rows, out=columns[:m * area])
+        part = matmul(images.reshape(m, k, area).swapaxes(1, 2).reshape(m * area, k), rows, out=columns[:m * area])
         part = part.reshape(m, *out, -1, c)
         padded[:m] = 0
         for i, at in enumerate(itertools.product(*map(range, kernel))):
@@ -173,7 +174,7 @@ def _(xp, x, y, kernel=(), stride=(1, 1), padding=(0, 0), dilation=(1, 1), group
     total = 0
     for s, matrix in chunks.each_im2col(y):
         rows = chunks.images_last(x[s])
-        total += matrix @ rows.swapaxes(1, 2) if turned else rows @ matrix.swapaxes(1, 2)
+        total += matmul(matrix, rows.swapaxes(1, 2)) if turned else matmul(rows, matrix.swapaxes(1, 2))
     if turned:
         total = np.ascontiguousarray(total.swapaxes(1, 2))
     return total.reshape(x.shape[1], -1, *kernel)

@@ -34,7 +34,8 @@ def test_another_kind_of_file(tmp_path, data):
 
 
 @pytest.mark.parametrize(("data", "words"), [
-    (b"x" * 257 + b"ustar" + b"\0" * 250, "tar archive, torch's format before"), (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "bare pickle, as torch wrote"),
+    (b"x" * 257 + b"ustar" + b"\0" * 250, "tar archive, torch's format before"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "bare pickle, as torch wrote"),
     (b"\x02\0\0\0\0\0\0\0{}", "safetensors file; read it with")])
 def test_older_and_other_formats_are_refused_with_the_reason(tmp_path, data, words):
     for weights_only in (True, False):
