@@ -14,8 +14,10 @@ class _DenseLayer(nn.Module):
     def __init__(self, num_input_features, growth_rate, bn_size, drop_rate, memory_efficient=False):
         super().__init__()
         inner = bn_size * growth_rate
-        self.norm1, self.relu1, self.conv1 = nn.BatchNorm2d(num_input_features), nn.ReLU(inplace=True), nn.Conv2d(num_input_features, inner, 1, bias=False)
-        self.norm2, self.relu2, self.conv2 = nn.BatchNorm2d(inner), nn.ReLU(inplace=True), nn.Conv2d(inner, growth_rate, 3, padding=1, bias=False)
+        self.norm1, self.relu1 = nn.BatchNorm2d(num_input_features), nn.ReLU(inplace=True)
+        self.conv1 = nn.Conv2d(num_input_features, inner, 1, bias=False)
+        self.norm2, self.relu2 = nn.BatchNorm2d(inner), nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(inner, growth_rate, 3, padding=1, bias=False)
         self.drop_rate, self.memory_efficient = float(drop_rate), memory_efficient
 
     def _narrow(self, *inputs):
@@ -37,7 +39,8 @@ class _DenseBlock(nn.ModuleDict):
     def __init__(self, num_layers, num_input_features, bn_size, growth_rate, drop_rate, memory_efficient=False):
         super().__init__()
         for i in range(num_layers):
-            self.add_module(f"denselayer{i + 1}", _DenseLayer(num_input_features + i * growth_rate, growth_rate, bn_size, drop_rate, memory_efficient))
+            width = num_input_features + i * growth_rate
+            self.add_module(f"denselayer{i + 1}", _DenseLayer(width, growth_rate, bn_size, drop_rate, memory_efficient))
 
     def forward(self, init_features):
         features = [init_features]

@@ -1,4 +1,5 @@
-"""ResNet (He et al. 2015, arXiv:1512.03385), ResNeXt (Xie et al. 2016, arXiv:1611.05431), Wide ResNet (Zagoruyko and Komodakis 2016, arXiv:1605.07146).
+"""ResNet (He et al. 2015, arXiv:1512.03385), ResNeXt (Xie et al. 2016, arXiv:1611.05431), Wide ResNet (Zagoruyko and Komodakis 2016,
+arXiv:1605.07146).
 
 The stride of a Bottleneck stands at its 3x3 convolution, which is known as ResNet v1.5.
 """

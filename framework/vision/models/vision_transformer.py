@@ -67,7 +67,8 @@ class EncoderBlock(nn.Module):
 class Encoder(nn.Module):
     """Position embeddings, blocks, a norm.  (N, S, E) -> same."""
 
-    def __init__(self, seq_length, num_layers, num_heads, hidden_dim, mlp_dim, dropout, attention_dropout, norm_layer=partial(nn.LayerNorm, eps=1e-6)):
+    def __init__(self, seq_length, num_layers, num_heads, hidden_dim, mlp_dim, dropout, attention_dropout,
+                 norm_layer=partial(nn.LayerNorm, eps=1e-6)):
         super().__init__()
         self.pos_embedding = nn.Parameter(empty(1, seq_length, hidden_dim).normal_(std=0.02))
         self.dropout = nn.Dropout(dropout)
@@ -166,7 +167,8 @@ def interpolate_embeddings(image_size, patch_size, model_state, interpolation_mo
         return model_state
     side = math.isqrt(length - 1)
     if side * side != length - 1:
-        raise ValueError(f"seq_length is not a perfect square! Instead got seq_length_1d * seq_length_1d = {side * side} and seq_length = {length - 1}")
+        raise ValueError(f"seq_length is not a perfect square! Instead got seq_length_1d * seq_length_1d = {side * side} and seq_length = "
+                         f"{length - 1}")
     image = old[:, 1:].permute(0, 2, 1).reshape(1, width, side, side)
     new = nn.functional.interpolate(image, size=image_size // patch_size, mode=interpolation_mode, align_corners=True)
     model_state["encoder.pos_embedding"] = cat([old[:, :1], new.flatten(2).permute(0, 2, 1)], dim=1)

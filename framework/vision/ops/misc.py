@@ -64,8 +64,8 @@ class Conv2dNormActivation(_ConvNormActivation):
 
     _convolution = nn.Conv2d
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1, norm_layer=nn.BatchNorm2d, activation_layer=nn.ReLU,
-                 dilation=1, inplace=True, bias=None):
+    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1, norm_layer=nn.BatchNorm2d,
+                 activation_layer=nn.ReLU, dilation=1, inplace=True, bias=None):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups, norm_layer, activation_layer, dilation, inplace, bias)
 
 
@@ -74,8 +74,8 @@ class Conv3dNormActivation(_ConvNormActivation):
 
     _convolution = nn.Conv3d
 
-    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1, norm_layer=nn.BatchNorm3d, activation_layer=nn.ReLU,
-                 dilation=1, inplace=True, bias=None):
+    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1, norm_layer=nn.BatchNorm3d,
+                 activation_layer=nn.ReLU, dilation=1, inplace=True, bias=None):
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups, norm_layer, activation_layer, dilation, inplace, bias)
 
 
