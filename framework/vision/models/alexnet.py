@@ -1,5 +1,6 @@
 """AlexNet in its one-tower form (Krizhevsky 2014, arXiv:1404.5997)."""
-from ... import flatten, nn
+from ... import nn
+from ..._functional.shape import flatten
 from ._build import builder
 
 __all__ = ["AlexNet", "alexnet"]

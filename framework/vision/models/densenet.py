@@ -2,7 +2,9 @@
 import re
 from collections import OrderedDict
 
-from ... import cat, flatten, nn
+from ... import nn
+from ..._functional.joining import cat
+from ..._functional.shape import flatten
 from ...nn import functional as F
 from ...utils.checkpoint import checkpoint
 from ._build import builder

@@ -1,7 +1,8 @@
 """MobileNet v2 (Sandler et al. 2018, arXiv:1801.04381)."""
 from functools import partial
 
-from ... import flatten, nn
+from ... import nn
+from ..._functional.shape import flatten
 from ..ops.misc import Conv2dNormActivation
 from ._build import builder
 

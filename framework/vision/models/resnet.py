@@ -3,7 +3,8 @@ arXiv:1605.07146).
 
 The stride of a Bottleneck stands at its 3x3 convolution, which is known as ResNet v1.5.
 """
-from ... import flatten, nn
+from ... import nn
+from ..._functional.shape import flatten
 from ._build import builder
 
 __all__ = ["ResNet", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d",

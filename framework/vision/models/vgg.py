@@ -1,5 +1,6 @@
 """VGG (Simonyan and Zisserman 2014, arXiv:1409.1556)."""
-from ... import flatten, nn
+from ... import nn
+from ..._functional.shape import flatten
 from ._build import builder
 
 __all__ = ["VGG", "vgg11", "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn"]

@@ -4,7 +4,9 @@ from collections import OrderedDict
 from functools import partial
 from typing import Any, NamedTuple
 
-from ... import cat, empty, nn, zeros
+from ... import nn
+from ..._functional.creation import empty, zeros
+from ..._functional.joining import cat
 from ..ops.misc import MLP, Conv2dNormActivation
 from ._build import builder
 

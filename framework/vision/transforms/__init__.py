@@ -1,0 +1,1 @@
+"""Changes of images, with and without chance, in torchvision's words."""
