@@ -13,7 +13,9 @@ class _State(threading.local):
     device = None  # default device of creation functions; None is the CPU
     devices = ()  # the default devices to return to, innermost last
     anomaly = False  # check gradients for NaN, name the forward line at fault
-    backward_end = None  # callbacks of the backward pass that is running; None outside of one
+    backward = None  # the backward pass that is running (engine._Pass); None outside of one
+    saved_hooks = ()  # (pack, unpack) pairs of saved_tensors_hooks, innermost last; only the last is in force
+    saved_hooks_refused = None  # why saved_tensors_hooks may not be entered: the message of its RuntimeError
 
 
 state = _State()

@@ -13,11 +13,13 @@ import functools
 import numpy as np
 
 from .._backends import BACKENDS
+from .._backends.sparse_ import Elsewhere
 from .._state import state
 from . import errors
-from .graph import FREED, OWN, Node, next_sequence, refresh_view
-from .op import F32, F64, shares_memory, tie_view
+from .graph import FREED, OWN, next_sequence, refresh_view
 from .quiet import OFF, restore, silence
+from .recording import F32, F64, several_outputs, shares_memory, tie_view
+from .saved import RAW
 from .tensor import Tensor, _new
 
 OPERANDS = (Tensor, int, float, complex, np.generic, *BACKENDS)  # what an operator takes beside a tensor
@@ -30,12 +32,7 @@ def fast_function(op, operator=False):
 
     operator: make what stands behind a Python operator, which answers NotImplemented to an operand that is neither tensor nor number
     """
-    if op.variadic:
-        def function(*args, **kwargs):
-            inputs, attrs = op.bind(args, kwargs)
-            return op.apply(inputs, attrs)
-    else:
-        function = _compiled_when_called(op, operator)
+    function = _compiled_when_called(op, operator)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__, function.__module__, function.op = op.__doc__, op.forward.__module__, op
     return function
@@ -54,16 +51,18 @@ def _compiled_when_called(op, operator):
     taken = LOCALS & set(op.order)
     if taken:
         raise TypeError(f"{op.name}: a parameter may not be called {', '.join(sorted(taken))}, which the compiled path uses itself")
-    scope = {"state": state, "Tensor": Tensor, "Node": Node, "new": _new, "next_sequence": next_sequence, "F32": F32, "F64": F64, "OWN": OWN,
+    scope = {"state": state, "Tensor": Tensor, "new": _new, "next_sequence": next_sequence, "F32": F32, "F64": F64, "OWN": OWN, "RAW": RAW,
              "OP": op, "KERNELS": op.kernels, "BACKENDS": BACKENDS, "refresh_view": refresh_view, "explain": errors.explain,
-             "shares_memory": shares_memory, "tie_view": tie_view, "FREED": FREED, "NO_ATTRS": {}, "OFF": OFF, "silence": silence,
-             "restore": restore, "general": functools.partial(apply_operator, op) if operator else op.apply}
+             "shares_memory": shares_memory, "Elsewhere": Elsewhere, "tie_view": tie_view, "FREED": FREED, "NO_ATTRS": {}, "OFF": OFF,
+             "silence": silence,
+             "restore": restore, "several_outputs": several_outputs, "general": functools.partial(apply_operator, op) if operator else op.apply}
     scope.update({f"default_{n}": v for n, v in op.defaults.items()})
     passed = ", ".join(_spelled(op).values())
     exec(f"def {op.name}({_signature(op)}):\n    return body_of()({passed})\n", scope)
     function = scope.pop(op.name)
 
     def body_of():
+        scope["Node"] = op.node_class
         exec(compile(source_code(op), f"<ringgrad op {op.name}>", "exec"), scope)
         function.__code__ = scope[op.name].__code__
         return function
@@ -72,6 +71,8 @@ def _compiled_when_called(op, operator):
 
 
 def _spelled(op):
+    if op.variadic:
+        return {n: n for n in (op.inputs[0], *op.attrs)}
     return {n: TORCH_NAMES.get(n, n) for n in op.order}
 
 
@@ -81,6 +82,8 @@ def _signature(op):
 
 def source_code(op):
     """Python source of the quick path; for an op without one, of the call of the general path."""
+    if op.variadic:
+        return _variadic(op)
     spelled = _spelled(op)
     inputs = [spelled[n] for n in op.inputs]
     attrs = "{" + ", ".join(f"{n!r}: {spelled[n]}" for n in op.attrs) + "}" if op.attrs else "NO_ATTRS"
@@ -92,14 +95,67 @@ def source_code(op):
     call = ", ".join(f"{i}_a" for i in inputs) + "".join(f", {n}={spelled[n]}" for n in op.attrs)
     warns = not op.view
     lines += ["    token = silence(OFF)"] if warns else []
-    lines += ["    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", "    except Exception as error:",
+    lines += ["    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", "    except Elsewhere:", f"        {general}",
+              "    except Exception as error:",
               f"        explain(OP, error, ({''.join(i + '_a, ' for i in inputs)}))", "        raise",
               *(["    finally:", "        restore(token)"] if warns else []),
-              "    if type(data) is not kind:", "        data = BACKENDS[kind].asarray(data)",
-              "    out = new(Tensor)", "    out._data = data", "    out._grad = out._hooks = None"]
-    lines += _views(op, inputs[0], attrs)
+              ]
+    if op.several:
+        return "\n".join([*lines, *_several(op, inputs[0], attrs), ""])
+    lines += _one(op, inputs[0], attrs)
     lines += _node(op, inputs, attrs)
     return "\n".join([*lines, "    return out", ""])
+
+
+def _one(op, first, attrs):
+    """The tensor around the result."""
+    return ["    if type(data) is not kind:", "        data = BACKENDS[kind].asarray(data)",
+            "    out = new(Tensor)", "    out._data = data", "    out._grad = out._hooks = None", *_views(op, first, attrs)]
+
+
+def _several(op, first, attrs):
+    """Results, node and the tensors in front of it, of an op with one input."""
+    make = f"several_outputs(OP, {first}, data, {attrs}, "
+    if not op.rules:
+        return [f"    return {make}None)"]
+    saved = "".join(f"{_entry(op, slot, [first])}, " for slot in op.slots)
+    return [f"    if not ({first}._requires_grad and state.grad):", f"        return {make}None)", "    node = new(Node)", "    node.op = OP",
+            f"    node.attrs = {attrs}", "    node.hooks = node.trace = None", f"    {first}_n = {first}._node or {first}",
+            f"    node.edges = ({first}_n, )",
+            f"    node.shapes = ({first}_a.shape, tuple([(a.shape, a.dtype) for a in data]))", f"    node.dtypes = {_several_types(op, first)}",
+            "    node.seq = next_sequence()", f"    out = {make}node)", f"    node.saved = ({saved})", "    return out"]
+
+
+def _several_types(op, first):
+    same = "" if op.view else " and all([a.dtype is common or a.dtype.kind == 'i' for a in data])"
+    return f"None if (common is F32 or common is F64){same} else ({first}_a.dtype, )"
+
+
+def _variadic(op):
+    """The quick path of an op that takes a sequence of tensors and saves nothing of them: all float32 or all float64, on one backend."""
+    spelled, name = _spelled(op), op.inputs[0]
+    attrs = "{" + ", ".join(f"{n!r}: {n}" for n in op.attrs) + "}" if op.attrs else "NO_ATTRS"
+    general = f"return general(tuple({name}), {attrs})"
+    signature = ", ".join(f"{n}=default_{n}" if n in op.defaults else n for n in spelled)
+    lines = [f"def {op.name}({signature}):"]
+    if not op.fast or op.slots:
+        return "\n".join([*lines, f"    {general}", ""])
+    call = "*data" + "".join(f", {n}={n}" for n in op.attrs)
+    lines += [f"    data = [t._data for t in {name} if isinstance(t, Tensor)]",
+              f"    if state.tracer is not None or not data or len(data) != len({name}):", f"        {general}",
+              "    kind = type(data[0])", "    common = data[0].dtype", "    if common is not F32 and common is not F64:", f"        {general}",
+              "    wanted = False", f"    for t in {name}:", "        if t._data.dtype is not common or type(t._data) is not kind:",
+              f"            {general}", "        if t._view is not None:", "            refresh_view(t)",
+              "        if t._requires_grad:", "            wanted = state.grad",
+              "    shapes = tuple([a.shape for a in data]) if wanted else None",
+              "    token = silence(OFF)", "    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", "    except Elsewhere:",
+              f"        {general}", "    except Exception as error:",
+              "        explain(OP, error, data)", "        raise", "    finally:", "        restore(token)", *_one(op, name, attrs)]
+    return "\n".join([*lines, "    if wanted:", "        out._requires_grad = True", "        out._node = node = new(Node)", "        node.op = OP",
+                      f"        node.attrs = {attrs}", "        node.hooks = node.trace = node.dtypes = None", "        node.saved = ()",
+                      "        node.shapes = shapes", f"        node.edges = tuple([(t._node or t) if t._requires_grad else None for t in {name}])",
+                      "        node.seq = next_sequence()", "    else:", "        out._requires_grad = False", "        out._node = None",
+                      "    return out", ""])
 
 
 def _unwrap(op, inputs, general):
@@ -133,6 +189,8 @@ def _views(op, first, attrs):
 
 def _node(op, inputs, attrs):
     plain = ["out._requires_grad = False", "out._node = None"]
+    if op.view:  # as in torch, a view of what requires grad says so even when it was made without recording
+        plain[0] = f"out._requires_grad = {inputs[0]}._requires_grad and out._view is not None and data.dtype.kind in 'fcV'"
     if not op.rules:
         return [f"    {line}" for line in plain]
     first = inputs[0]
@@ -152,7 +210,7 @@ def _shapes(op, inputs):
     if not op.broadcasts:
         return "None"
     first, *rest = inputs
-    return f"({first}_a.shape, " + "".join(f"None if {i}_a.__class__ is not kind else {i}_a.shape, " for i in rest) + ")"
+    return f"({first}_a.shape, " + "".join(f"{i}_a.shape if {i}_r else None, " for i in rest) + ")"
 
 
 def _saved(op, inputs):
@@ -166,6 +224,8 @@ def _saved(op, inputs):
 
 
 def _entry(op, slot, inputs):
+    if slot == "out" and op.several:
+        return "[(o._data, o._cell, o._cell[0], i if o._data.dtype.kind in 'fcV' else RAW) for i, o in enumerate(out)]"
     if slot == "out":
         return "(data, out._cell, out._cell[0], OWN)"
     if slot in op.inputs:

@@ -1,6 +1,13 @@
 """Errors of the array libraries, retold in torch's words with both sides in the sentence."""
 from .._backends import BACKENDS, device_of
+from .._backends.sparse_ import Elsewhere, SparseArray
 from .broadcasting import mismatch
+
+
+class OutOfMemoryError(RuntimeError):
+    """The GPU has no room left for a tensor."""
+
+    __module__ = "ringgrad"
 
 
 def _arrays(raw):
@@ -14,9 +21,18 @@ def mixed_devices(op, raw):
                         f"{' and '.join(places)}! Move one of them with .to('{places[0]}').")
 
 
+def refuse_mixture(op, raw):
+    """Raise for operands of several array libraries: Elsewhere when one of them is sparse, else the error about their devices."""
+    if any(type(a) is SparseArray for a in raw):
+        raise Elsewhere(op.name)
+    raise mixed_devices(op, raw)
+
+
 def explain(op, error, raw):
     """Raise torch's error in place of the array library's when the cause is plain; return otherwise."""
     arrays = _arrays(raw)
+    if isinstance(error, MemoryError) and type(error).__module__.startswith("cupy"):
+        raise OutOfMemoryError(f"CUDA out of memory. {op.name}: {error}") from None
     if len({device_of(a) for a in arrays}) > 1:
         raise mixed_devices(op, raw) from None
     if isinstance(error, ValueError) and op.broadcasts:

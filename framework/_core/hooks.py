@@ -20,9 +20,9 @@ def written(tensor):
 
 def on_backward_end(callback):
     """Call `callback()` when the backward pass running in this thread has finished.  RuntimeError outside of one."""
-    if state.backward_end is None:
+    if state.backward is None:
         raise RuntimeError("on_backward_end was called outside of a backward pass; call it from a gradient hook")
-    state.backward_end.append(callback)
+    state.backward.callbacks.append(callback)
 
 
 class RemovableHandle:

@@ -4,10 +4,13 @@ A write through a view is a write to the base.  It is recorded as the pure funct
 the view), and the view's own node is then made anew from base' when the view is next used (graph.refresh_view).
 """
 from .. import _dtypes
+from .._backends.sparse_ import Elsewhere
 from .._state import state
 from .graph import refresh_view, set_history
-from .op import op, record, shares_memory
+from .op import op
 from .quiet import OFF, restore, silence
+from .recording import record, shares_memory
+from .saved import pack_saved
 from .tensor import Tensor, count_write, unwrap, wrap
 
 
@@ -26,7 +29,13 @@ def apply_inplace(op, target, others, attrs):
     check_writable(target, records)
     records = records and target._data.dtype.kind in "fcV"
     raw = [unwrap(t) for t in inputs]
-    backend, converted, result = op.compute(raw, attrs)
+    if op.writer is not None and not records and _written_at_once(op, raw, attrs):
+        count_write(target)
+        return target
+    try:
+        backend, converted, result = op.compute(raw, attrs)
+    except Elsewhere:
+        return _take_over(op, target, op.elsewhere(inputs, attrs))
     _check_fits(op, target, result)
     if records:
         kept = [converted[0].copy(), *converted[1:]] if op.inputs[0] in op.slots else converted
@@ -35,15 +44,34 @@ def apply_inplace(op, target, others, attrs):
         record(op, inputs, raw, kept, fresh, attrs, overwrites=True)
     write(target, backend.asarray(result))
     if records:
-        rebase(target, fresh._node)
+        node = fresh._node
+        rebase(target, node)
+        target._cell[1:] = (target._node.name(),)  # for the error about a saved value that this overwrote
+        if state.saved_hooks:
+            pack_saved(node, inputs)
+    return target
+
+
+def _written_at_once(op, raw, attrs):
+    token = silence(OFF)
+    try:
+        return op.writer(*raw, **attrs)
+    finally:
+        restore(token)
+
+
+def _take_over(op, target, result):
+    """Store what an op gave for sparse operands in `target`, with its history."""
+    _check_fits(op, target, result._data)
+    write(target, result._data)
+    if result._requires_grad:
+        rebase(target, result._node)
     return target
 
 
 def write(target, values):
     """Store raw `values` in the memory of `target` and count the write.  RuntimeError for an expanded tensor, whose elements share memory."""
-    if not target._data.flags.writeable:
-        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
-                           "clone() the tensor before performing the operation.")
+    check_apart(target)
     token = silence(OFF)
     try:
         target._data[...] = values
@@ -59,9 +87,7 @@ def check_writable(target, records):
     if type(target._cell) is not list and not state.inference:
         raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal "
                            "tensor before doing inplace update.")
-    if 0 in target._data.strides and _overlaps(target._data):
-        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
-                           "Please clone() the tensor before performing the operation.")
+    check_apart(target)
     if not state.grad:
         return
     view = target._view
@@ -71,15 +97,18 @@ def check_writable(target, records):
                                "or the out-of-place form.")
         return
     if view.blocked is not None and (records or target._requires_grad or view.base._requires_grad):
-        raise RuntimeError(view.blocked)
+        raise RuntimeError(view.refusal())
     if view.base._requires_grad and view.base._node is None and view.blocked is None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation. Use ringgrad.no_grad() "
                            "around it, or the out-of-place form.")
 
 
-def _overlaps(a):
-    """Whether an expanded array shows one element at several places."""
-    return a.size > 1 and any(step == 0 and n > 1 for step, n in zip(a.strides, a.shape))
+def check_apart(target):
+    """RuntimeError for an expanded tensor, which shows one element at several places."""
+    a = target._data
+    if not a.flags.writeable or (0 in a.strides and a.size > 1 and any(step == 0 and n > 1 for step, n in zip(a.strides, a.shape))):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+                           "Please clone() the tensor before performing the operation.")
 
 
 def rebase(target, node):
@@ -129,7 +158,7 @@ def view_scatter(xp, base, value, path: tuple):
     return out
 
 
-VIEW_SCATTER = op(holomorphic=False, fast=False, grad_name="CopySlices")(view_scatter)
+VIEW_SCATTER = op(holomorphic=False, fast=False, grad_name="torch::autograd::CopySlices")(view_scatter)
 
 
 @VIEW_SCATTER.vjp("base")

@@ -24,7 +24,8 @@ def _mark_inference(result, inplace):
     if inplace or not state.inference:
         return
     for t in result if type(result) is tuple else (result,):
-        t._cell = InferenceVersion((0,))
+        if t._view is None:  # a view of a normal tensor is one itself
+            t._cell = InferenceVersion((0,))
 
 
 class _Mode:

@@ -10,18 +10,20 @@ A rule may name inputs, `out`, attributes, and `x_shape` / `x_dtype` / `x_device
 `@conv.vjp("x", "weight")`, returns one gradient for each and may name `needs`, which says which of them are wanted.
 """
 import inspect
+from functools import cached_property
 
 import numpy as np
 
 from .. import _dtypes
 from .._backends import BACKENDS
+from .._backends.sparse_ import Elsewhere, SparseArray
 from .._state import state
 from . import errors
-from .graph import OWN, Node, Pick, ViewOf, next_sequence, refresh_view, source_of
+from .graph import Node, refresh_view
 from .quiet import OFF, restore, silence
-from .tensor import Tensor, _new, wrap
+from .recording import F32, record, shares_memory, tie_view
+from .tensor import Tensor, wrap
 
-F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 REGISTRY = {}  # every op by name
 
 
@@ -47,11 +49,11 @@ class Rule:
 class Op:
     """One operation.  Calling it runs the general path, `apply`; `compile.fast_function` makes the quick one from the same record."""
 
-    def __init__(self, forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts):
+    def __init__(self, forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts, several):
         self.name = self.__name__ = forward.__name__.rstrip("_")
         self.__doc__, self.forward, self.promote = forward.__doc__, forward, promote
         self.view, self.random, self.syncs, self.variadic, self.cuda = view, random, syncs, variadic, cuda
-        self.holomorphic, self.fast = holomorphic, fast and not variadic
+        self.holomorphic, self.fast, self.several = holomorphic, fast, several
         self.order, self.defaults = _parameters(forward, skip=1)
         notes = forward.__annotations__
         self.inputs = tuple(n for n in self.order if n not in notes)
@@ -59,13 +61,26 @@ class Op:
         self.broadcasts = promote is not None and len(self.inputs) > 1 if broadcasts is None else broadcasts
         self.optional = tuple(n for n in self.inputs if n in self.defaults and self.defaults[n] is None)
         self.slots, self.users, self.rules, self.overrides = [], [], [], {}
+        self.sparse = None  # what it does when an operand is sparse: see on_sparse
         self.kernels = _Kernels(self)
         self.frees = variadic  # what it saves are values, which a backward pass frees, and not just shapes and types
         self.unrolls = not variadic  # the engine's plain path may run its rules
+        self.gives_away = 0  # so many outputs come first that rules do not read: they are None in a rule's `out`, and may be written over
+        self.writer = None  # writer(target, *others, **attrs) writes the result over an array where it can, and says whether it did
+        self.lists = variadic or several  # run_plain's way may be taken for its list of inputs or outputs
+        self.rules_take_tensors = False  # saved values come to its rules as Tensors even when the pass is not recorded
         self.grad_name = (grad_name or "".join(w[:1].upper() + w[1:] for w in self.name.split("_"))) + "Backward0"
+        if grad_name and "::" in grad_name:
+            self.grad_name = grad_name
+        self.backward_name = None  # function(node) -> name, where torch's name depends on the call
         if self.name in REGISTRY:
             raise ValueError(f"an op named {self.name} is registered already")
         REGISTRY[self.name] = self
+
+    @cached_property
+    def node_class(self):
+        """The type of this op's nodes: Node under torch's name."""
+        return type(self.grad_name.rpartition("::")[2], (Node,), {"__slots__": (), "__module__": Node.__module__})
 
     # -- declaration ---------------------------------------------------------------------------------------------------
 
@@ -87,6 +102,7 @@ class Op:
         if name not in self.slots:
             self.slots.append(name)
             self.frees = self.frees or name == "out" or name in self.inputs
+            self.lists = self.lists and not self.variadic and name != "out"
             self.users.append(())
         at = self.slots.index(name)
         self.users[at] = tuple(sorted({*self.users[at], *users}))
@@ -102,6 +118,17 @@ class Op:
                     rule.numpy = fn
             return fn
         return register
+
+    def on_sparse(self, fn):
+        """Decorator: fn(*inputs, **attributes), on Tensors, takes the op's place when an operand is sparse."""
+        self.sparse = fn
+        return fn
+
+    def elsewhere(self, inputs, attrs):
+        """The op on operands of which one is sparse.  NotImplementedError, torch's type, where it has no way for them."""
+        if self.sparse is None:
+            raise NotImplementedError(str(Elsewhere(self.name))) from None
+        return self.sparse(*inputs, **attrs)
 
     def rule_for(self, rule, backend):
         """The function that computes `rule` on `backend`."""
@@ -147,11 +174,14 @@ class Op:
                 raw.append(t._data)
             else:
                 raw.append(t)
-        backend, converted, result = self.compute(raw, attrs)
+        try:
+            backend, converted, result = self.compute(raw, attrs)
+        except Elsewhere:
+            return self.elsewhere(inputs, attrs)
         if type(result) in (tuple, list):
             outputs = [wrap(a) for a in result]
         else:
-            outputs = wrap(result if type(result) is backend.Array else backend.asarray(result))
+            outputs = wrap(result if type(result) is backend.Array or type(result) is SparseArray else backend.asarray(result))
         if self.view:
             self._tie_views(inputs[0], outputs, attrs)
         if needs and state.grad and self.rules and (type(outputs) is list or outputs._data.dtype.kind in "fcV"):
@@ -211,12 +241,13 @@ class _Kernels(dict):
 
     def __missing__(self, array_type):
         backend = BACKENDS[array_type]
-        fn = self[array_type] = self.op.overrides.get((backend.name, None), self.op.forward)
+        formula = backend.refuses(self.op) if backend.name == "sparse" else self.op.forward
+        fn = self[array_type] = self.op.overrides.get((backend.name, None), formula)
         return fn
 
 
 def op(promote=None, view=False, random=False, syncs=False, variadic=False, holomorphic=True, fast=True, cuda=None, grad_name=None,
-       broadcasts=None):
+       broadcasts=None, several=False):
     """Decorator: declare an operation.
 
     promote      type policy, from `promotion`; None leaves the inputs as they are
@@ -226,11 +257,12 @@ def op(promote=None, view=False, random=False, syncs=False, variadic=False, holo
     holomorphic  complex gradients are conj(rule(conj(g)));  False: the rule takes care of complex numbers itself
     fast         compile a quick path (see compile.py)
     cuda         CUDA C body of an elementwise formula
-    grad_name    what torch calls its backward, without "Backward0"
+    grad_name    what torch calls its backward, without "Backward0" (a name with "::" is whole)
     broadcasts   the inputs may have been broadcast; by default true of ops with a promotion policy and two inputs or more
+    several      returns a list or tuple of arrays made of one input (such ops without the flag are right, but have no quick path)
     """
     def declare(forward):
-        return Op(forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts)
+        return Op(forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts, several)
     return declare
 
 
@@ -241,103 +273,20 @@ def _backend_of(op, raw):
         backend = BACKENDS.get(type(a))
         if backend is not None and hasattr(a, "dtype"):
             if found is not None and backend is not found:
-                raise errors.mixed_devices(op, raw)
+                errors.refuse_mixture(op, raw)
             found = backend
     return found or BACKENDS[np.ndarray]
 
 
 def in_float32(half, fn, args):
     """fn on float32 copies of the half-precision arrays among `args`; float32 results are rounded back to `half`."""
-    result = fn(*[a.astype(F32) if hasattr(a, "dtype") and _dtypes.is_half(a.dtype) else a for a in args])
+    result = fn(*[_widened(a) for a in args])
     if type(result) in (tuple, list):
         return tuple(r.astype(half) if hasattr(r, "dtype") and r.dtype == F32 else r for r in result)
     return result.astype(half) if hasattr(result, "dtype") and result.dtype == F32 else result
 
 
-def shares_memory(out, x):
-    """Whether `out`, just made from `x`, is a look into its memory rather than a copy."""
-    return out is x or (out.base is not None and (out.base is x or out.base is x.base))
-
-
-def tie_view(op, x, out, attrs, index=None):
-    """Mark the tensor `out` as a view of `x` through `op`."""
-    out._cell = x._cell
-    out._view = None
-    if type(x._cell) is not list:
-        return
-    parent = x._view
-    blocked = None
-    if index is not None:
-        name = op.grad_name.removesuffix("Backward0")
-        blocked = (f"Output {index} of {name} is a view and is being modified inplace. This view is the output of a function that returns "
-                   "multiple views. Such functions do not allow the output views to be modified inplace. You should replace the inplace "
-                   "operation by an out-of-place one.")
-    elif not state.grad and not state.inference:
-        blocked = ("A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this use case is "
-                   "ambiguous and error-prone, it is forbidden. Create the view with grad mode enabled, or modify it in no_grad mode.")
-    if parent is None:
-        out._view = ViewOf(x, ((op, attrs),), x._cell[0], blocked, index is not None)
-    else:
-        out._view = ViewOf(parent.base, (*parent.path, (op, attrs)), x._cell[0], blocked or parent.blocked, index is not None or parent.several)
-
-
-def record(op, inputs, raw, converted, outputs, attrs, overwrites=False):
-    """Put one Node (and a Pick per output, when there are several) behind the outputs that can carry a gradient.  Returns the Node.
-
-    overwrites: the output is about to be written over the first input, of whose old value `converted` holds a copy
-    """
-    if type(outputs) is not list and outputs._data.dtype.kind not in "fcV":
-        return None
-    node = _new(Node)
-    node.op, node.attrs, node.hooks, node.trace = op, attrs, None, None
-    node.edges = tuple([source_of(t) if isinstance(t, Tensor) and t._data.dtype.kind in "fcV" else None for t in inputs])
-    node.shapes = tuple([a.shape if hasattr(a, "shape") else None for a in raw])
-    node.dtypes = tuple([a.dtype if hasattr(a, "dtype") else None for a in raw])
-    node.saved = save(op, node, inputs, converted, outputs, overwrites)
-    node.seq = next_sequence()
-    if type(outputs) is not list:
-        outputs._node, outputs._requires_grad = node, True
-        return node
-    add_picks(node, [(i, o) for i, o in enumerate(outputs) if o._data.dtype.kind in "fcV"])
-    node.shapes = (*node.shapes, tuple([(o._data.shape, o._data.dtype) for o in outputs]))
-    return node
-
-
-def add_picks(node, outputs):
-    """Give each (index, output) of an operation with several outputs its own Pick in front of `node`."""
-    for i, out in outputs:
-        pick = _new(Pick)
-        pick.op, pick.attrs, pick.hooks, pick.trace, pick.saved, pick.edges = node.op, node.attrs, None, None, (), (node,)
-        pick.index, pick.seq, pick.shapes, pick.dtypes = i, next_sequence(), out._data.shape, out._data.dtype
-        out._node, out._requires_grad = pick, True
-
-
-def save(op, node, inputs, converted, outputs, overwrites=False):
-    """The save slots' entries, in order: only what a wanted gradient will read."""
-    edges, entries = node.edges, []
-    for name, users in zip(op.slots, op.users):
-        wanted = op.variadic or any(edges[i] is not None for i in users)
-        entries.append(_save_one(op, name, edges, inputs, converted, outputs, overwrites) if wanted else None)
-    return tuple(entries)
-
-
-def _save_one(op, name, edges, inputs, converted, outputs, overwrites):
-    if op.variadic:
-        return [(x, t._cell, t._cell[0], edge) if isinstance(t, Tensor) else (x, None, 0, None)
-                for x, t, edge in zip(converted, inputs, edges)]
-    if name == "out":
-        if type(outputs) is list:
-            return tuple([o._data for o in outputs]), None, 0, None
-        return outputs._data, outputs._cell, outputs._cell[0] + overwrites, OWN
-    if name not in op.inputs:
-        name, _, what = name.rpartition("_")
-        x = converted[op.inputs.index(name)]
-        return getattr(x, what, None), None, 0, None
-    i = op.inputs.index(name)
-    x, t = converted[i], inputs[i]
-    if overwrites and i == 0:
-        return x, [0], 0, edges[i]
-    if not isinstance(t, Tensor):
-        return x, None, 0, None
-    return x, t._cell, t._cell[0], source_of(t)
-
+def _widened(a):
+    if type(a) is list:
+        return [_widened(each) for each in a]
+    return a.astype(F32) if hasattr(a, "dtype") and _dtypes.is_half(a.dtype) else a

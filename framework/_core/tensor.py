@@ -5,7 +5,7 @@ Slots (private; the public names are in `_methods.py`):
     _data           numpy.ndarray or cupy.ndarray, never a scalar
     _requires_grad  gradients flow to or through this tensor
     _node           the graph Node that made it; None for a leaf
-    _cell           [n], shared by all tensors on the same memory; n counts in-place writes
+    _cell           [n], shared by all tensors on the same memory; n counts in-place writes; behind it the name of the last recorded one
     _view           ViewOf, when the tensor looks into another one's memory; else None
     _grad           accumulated gradient (a Tensor), of a leaf or after retain_grad()
     _hooks          Hooks, when any hook is registered; else None
@@ -28,12 +28,17 @@ class Tensor:
 
 
 class Hooks:
-    """The hooks of one leaf: on its gradient before it is accumulated, and on the leaf after.  Both are dicts by handle id."""
+    """The hooks of one leaf, dicts by handle id, in the order in which they run.
 
-    __slots__ = ("on_grad", "post_accumulate")
+    on_grad            see the gradient;  before_accumulate  see it as the node AccumulateGrad does
+    post_accumulate    get the leaf;  accumulated  what was registered with AccumulateGrad for afterwards
+    node               a weak reference to that AccumulateGrad, or None
+    """
+
+    __slots__ = ("on_grad", "before_accumulate", "post_accumulate", "accumulated", "node")
 
     def __init__(self):
-        self.on_grad, self.post_accumulate = {}, {}
+        self.on_grad, self.before_accumulate, self.post_accumulate, self.accumulated, self.node = {}, {}, {}, {}, None
 
 
 class InferenceVersion(list):

@@ -1,12 +1,15 @@
 """The gradient side of a tensor: requires_grad, .grad, detach, backward, hooks."""
 import weakref
-from collections import OrderedDict
+
+import numpy as np
 
 from .._backends import of_array
+from .._backends.sparse_ import SparseArray
 from .._core import engine
-from .._core.graph import refresh_view
+from .._core.gradients import accumulate
+from .._core.graph import GradientEdge, leaf_hooks, node_hooks, public_edge, refresh_view
 from .._core.hooks import RemovableHandle
-from .._core.tensor import Hooks, InferenceVersion, Tensor, _new, wrap
+from .._core.tensor import InferenceVersion, Tensor, _new, wrap
 from .._dtypes import of_numpy
 
 
@@ -47,7 +50,8 @@ def _grad_fn(self):
     """The graph node that made this tensor, or None for a leaf."""
     if self._view is not None:
         refresh_view(self)
-    return self._node
+    node = self._node
+    return node if node is None else public_edge(node)[0]
 
 
 def _get_grad(self):
@@ -63,7 +67,7 @@ def _set_grad(self, value):
             raise RuntimeError(f"assigned grad has data of a different size: {list(value._data.shape)} for a tensor of {list(self._data.shape)}")
         if value._data.dtype != self._data.dtype:
             raise RuntimeError(f"assigned grad has data of a different type: {value.dtype} for a tensor of {self.dtype}")
-        if type(value._data) is not type(self._data):
+        if type(value._data) not in (type(self._data), SparseArray):
             raise RuntimeError(f"assigned grad has data located on a different device: {value.device} for a tensor on {self.device}")
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
@@ -109,17 +113,31 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
     run_backward([self], [gradient], retain_graph, create_graph, inputs)
 
 
+def at_edge(t, like=None):
+    """A tensor that stands at a GradientEdge, of the form of `like`; a tensor stands for itself."""
+    if not isinstance(t, GradientEdge):
+        return t
+    edge = t.ownership_token if t.ownership_token is not None else getattr(t.node, "variable", t.node)
+    if isinstance(edge, Tensor):
+        return edge
+    stand_in = wrap(np.empty(0) if like is None else like._data, True)
+    stand_in._node = edge
+    return stand_in
+
+
 def run_backward(tensors, gradients, retain_graph=None, create_graph=False, inputs=None, accumulate=True):
     """Check arguments as torch does, then run the engine."""
     if inputs is not None:
-        inputs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+        inputs = [inputs] if isinstance(inputs, (Tensor, GradientEdge)) else list(inputs)
         if not inputs:
             raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+        inputs = [at_edge(t) for t in inputs]
         for i, t in enumerate(inputs):
             if not _get_requires_grad(t):
                 raise RuntimeError(f"One of the differentiated Tensors does not require grad: input {i}, of shape {list(t._data.shape)}")
     roots, seeds = [], []
     for i, (t, g) in enumerate(zip(tensors, gradients)):
+        t = at_edge(t, g)
         if not _get_requires_grad(t):
             raise RuntimeError(f"element {i} of tensors does not require grad and does not have a grad_fn")
         g = _seed(t, g)
@@ -159,13 +177,7 @@ def register_hook(self, hook):
 
 
 def _gradient_hooks(t):
-    if t._node is not None:
-        if t._node.hooks is None:
-            t._node.hooks = OrderedDict()
-        return t._node.hooks
-    if t._hooks is None:
-        t._hooks = Hooks()
-    return t._hooks.on_grad
+    return leaf_hooks(t).on_grad if t._node is None else node_hooks(t._node)
 
 
 def register_post_accumulate_grad_hook(self, hook):
@@ -174,9 +186,7 @@ def register_post_accumulate_grad_hook(self, hook):
         raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
     if self._node is not None:
         raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-    if self._hooks is None:
-        self._hooks = Hooks()
-    return RemovableHandle(self._hooks.post_accumulate, hook)
+    return RemovableHandle(leaf_hooks(self).post_accumulate, hook)
 
 
 def retain_grad(self):
@@ -199,7 +209,7 @@ class _RetainGrad:
     def __call__(self, g):
         t = self.follows()
         if t is not None:
-            engine.accumulate(t, g if g._requires_grad else g._data)
+            accumulate(t, g if g._requires_grad else g._data)
 
 
 def _retains_grad(self):

@@ -1,12 +1,14 @@
 """`backward` and `grad`, the two ways to ask for derivatives."""
 from .. import ops
 from .._backends import of_array
+from .._backends.sparse_ import SparseArray
+from .._core.graph import GradientEdge
 from .._core.tensor import Tensor, wrap
-from .._tensor.gradients import run_backward
+from .._tensor.gradients import at_edge, run_backward
 
 
 def _tuple(x):
-    return (x,) if isinstance(x, Tensor) or x is None else tuple(x)
+    return (x,) if isinstance(x, (Tensor, GradientEdge)) or x is None else tuple(x)
 
 
 def _match(gradients, tensors):
@@ -33,7 +35,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     materialize_grads  zeros in place of those None
     is_grads_batched   grad_outputs carry a leading batch dimension; the gradients then do too
     """
-    outputs, inputs = _tuple(outputs), _tuple(inputs)
+    outputs, inputs = _tuple(outputs), tuple(map(at_edge, _tuple(inputs)))
     given = None if grad_outputs is None else _tuple(grad_outputs)
     if allow_unused is None:
         allow_unused = materialize_grads
@@ -55,7 +57,7 @@ def _as_tensor(t, i, g, allow_unused, materialize):
         return None
     if isinstance(g, Tensor):
         return g
-    g = of_array(t._data).asarray(g)
+    g = of_array(g if type(g) is SparseArray else t._data).asarray(g)
     return wrap(g.copy() if g.base is not None else g)
 
 

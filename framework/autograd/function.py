@@ -2,10 +2,12 @@
 import functools
 
 from .._backends import of_array
-from .._core.graph import OWN, Node, next_sequence, refresh_view, source_of
+from .._core.graph import Node, Pick, next_sequence, refresh_view, source_of
 from .._core.inplace import check_writable, rebase
 from .._core.modes import no_grad
-from .._core.op import Rule, add_picks
+from .._core.op import Rule
+from .._core.recording import add_picks
+from .._core.saved import ALREADY_FREED, FREED, OWN, pack_saved, public
 from .._core.tensor import Tensor, _new, count_write, wrap
 from .._state import state
 
@@ -48,15 +50,33 @@ class FunctionCtx:
         self.materialize_grads = bool(value)
 
 
+class FunctionNode(Node):
+    """The node of a Function: it shows what forward left on its context, and `saved_tensors`."""
+
+    __slots__ = ()
+
+    @property
+    def saved_tensors(self):
+        """The tensors saved by forward.  RuntimeError when a backward pass has freed them."""
+        if self.saved is FREED:
+            raise RuntimeError(ALREADY_FREED)
+        return tuple([public(e, self) for e in self.saved[0]])
+
+    def __getattr__(self, name):
+        return getattr(self.attrs["ctx"], name)
+
+
 class _FunctionOp:
     """What the engine needs to know of a Function subclass: one rule for all inputs, which calls its backward."""
 
     unrolls, variadic, holomorphic, promote, overrides, view, fast = False, True, False, None, {}, False, False
+    rules_take_tensors, inputs, slots, lists, backward_name = True, (), (), False, None
 
     def __init__(self, cls, frees):
         self.cls, self.name, self.grad_name, self.frees = cls, cls.__name__, f"{cls.__name__}Backward", frees
         rule = Rule(self.call_backward, (0, 1), (0,), ("ctx", "outputs"), True)
         self.rules = [rule]
+        self.node_class = type(self.grad_name, (FunctionNode,), {"__slots__": (), "__module__": cls.__module__})
 
     def rule_for(self, rule, backend):
         """The same function everywhere: it is the user's."""
@@ -72,7 +92,7 @@ class _FunctionOp:
             if x is None and form is not None and ctx.materialize_grads:
                 x = backend.xp.zeros(*form)
             filled.append(x if x is None or isinstance(x, Tensor) else wrap(x))
-        ctx._unpacked = tuple([x if x is None or isinstance(x, Tensor) else wrap(x) for x in saved])
+        ctx._unpacked = tuple(saved)
         try:
             answer = self.cls.backward(ctx, *filled)
         finally:
@@ -163,8 +183,9 @@ class Function:
         constants = {id(t) for t in ctx._constants}
         live = [(i, o) for i, o in enumerate(outputs)
                 if isinstance(o, Tensor) and id(o) not in constants and o._data.dtype.kind in "fcV"]
-        node = _new(Node)
-        node.op, node.hooks, node.trace, node.dtypes = cls._op if ctx._to_save else cls._op_saving_nothing, None, None, None
+        op = cls._op if ctx._to_save else cls._op_saving_nothing
+        node = _new(op.node_class)
+        node.op, node.hooks, node.trace, node.dtypes = op, None, None, None
         node.edges = tuple([source_of(t) for t in tensors])
         node.attrs = {"ctx": ctx, "outputs": tuple([(o._data.shape, o._data.dtype) if isinstance(o, Tensor) else None for o in outputs])}
         node.seq = next_sequence()
@@ -181,6 +202,8 @@ class Function:
             else:
                 output._node, output._requires_grad = own, True
         node.saved = ([_entry(t, node) for t in ctx._to_save],)
+        if state.saved_hooks:
+            pack_saved(node, ctx._to_save)
         ctx._to_save = ()
         return outputs
 
@@ -188,7 +211,7 @@ class Function:
 def _entry(t, node):
     if t is None:
         return None
-    source = OWN if t._node is node else source_of(t)
+    source = OWN if t._node is node else t._node.index if type(t._node) is Pick and t._node.edges[0] is node else source_of(t)
     return t._data, t._cell, t._cell[0], source
 
 

@@ -370,7 +370,7 @@ def test_an_error_leaves_nothing_behind(declare):
     fragile = failing(declare)
     with pytest.raises(ZeroDivisionError):
         (fragile(x) * w).sum().backward()
-    assert state.grad and state.backward_end is None and state.tracer is None
+    assert state.grad and state.backward is None and state.tracer is None
     assert np.geterr()["divide"] == "warn"
     x.grad = w.grad = None
     (x * w * 3).sum().backward()
@@ -383,7 +383,7 @@ def test_modes_are_restored_after_an_error_in_a_hook():
     y.register_hook(lambda g: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         y.sum().backward()
-    assert ringgrad.is_grad_enabled() and state.backward_end is None
+    assert ringgrad.is_grad_enabled() and state.backward is None
 
 
 # -- threads -----------------------------------------------------------------------------------------------------------
@@ -460,3 +460,114 @@ def test_backward_runs_in_the_thread_that_asked():
     thread.start()
     thread.join(timeout=30)
     assert seen == ["the one that asked"] and x.grad.tolist() == [2, 2]
+
+
+# -- several outputs ---------------------------------------------------------------------------------------------------
+
+
+def test_saved_outputs_of_several_are_differentiated_again(declare):
+    """(exp x, x exp x): the rule names its outputs, so the second derivative runs through them."""
+    @declare(promote=same)
+    def exponentials(xp, x):
+        e = xp.exp(x)
+        return e, x * e
+
+    @exponentials.vjp("x")
+    def _(xp, g, out):
+        a, b = g
+        e, xe = out
+        return (0 if a is None else a * e) + (0 if b is None else b * (e + xe))
+
+    x = ringgrad.tensor([0.5, -1.0], dtype=ringgrad.float64, requires_grad=True)
+    assert ringgrad.autograd.gradcheck(exponentials, (x,)) and ringgrad.autograd.gradgradcheck(exponentials, (x,))
+    e, xe = exponentials(x)
+    e.mul_(2)
+    with pytest.raises(RuntimeError, match="saved by ExponentialsBackward0, is at version 1"):
+        (e.sum() + xe.sum()).backward()
+
+
+def test_saved_outputs_of_several_leave_no_cycle(no_collector):
+    x = ringgrad.ones(2, 3, requires_grad=True)
+    v, i = x.max(1)
+    (g,) = ringgrad.autograd.grad(v.sum(), x, create_graph=True)
+    alive = [weakref.ref(t) for t in (v, i, g)] + [weakref.ref(v.grad_fn)]
+    del v, i, g
+    assert [r() for r in alive] == [None] * 4
+
+
+def test_several_outputs_in_half_precision_are_computed_in_single(declare):
+    """The rule sees float32 gradients, saved outputs included, as a rule with one output does; what comes out is half again."""
+    seen = []
+
+    @declare(promote=same)
+    def both(xp, x):
+        return x * 2, x * 3
+
+    @both.vjp("x")
+    def _(xp, g, x, out):
+        seen.extend(part.dtype for part in (*g, x, *out))
+        return g[0] * 2e5 * 1e-5 + g[1] * 3
+
+    x = ringgrad.ones(2, dtype=ringgrad.float16, requires_grad=True)
+    a, b = both(x)
+    (a + b).sum().backward()
+    assert set(seen) == {np.dtype(np.float32)} and x.grad.dtype == ringgrad.float16 and x.grad.tolist() == [5, 5]
+
+
+def test_complex_gradients_of_several_outputs():
+    z = ringgrad.tensor([1 + 2j, 3 - 1j, 2j], dtype=ringgrad.complex128, requires_grad=True)
+    assert ringgrad.autograd.gradcheck(lambda z: (z * z).split([1, 2]), z)
+    assert ringgrad.autograd.gradcheck(lambda z: ringgrad.cat([z, z * z]).unbind(), z)
+
+
+def test_nothing_promoted_leaves_the_short_way_through_the_engine():
+    """Types are noted only where a gradient has to be cast."""
+    x, y = ringgrad.ones(2, 2, requires_grad=True), ringgrad.ones(2, 2, dtype=ringgrad.float64, requires_grad=True)
+    short = ringgrad.cat([x, x]), ringgrad.stack([x]), x.split(1)[0], x.max(0)[0], ringgrad.nn.functional.scaled_dot_product_attention(x, x, x)
+    assert all(t.grad_fn.dtypes is None for t in short)
+    assert ringgrad.cat([x, y]).grad_fn.dtypes is not None and ringgrad.cat([x.half(), x.half()]).grad_fn.dtypes is not None
+
+
+# -- saved values, packed ----------------------------------------------------------------------------------------------
+
+
+def test_packed_values_are_let_go():
+    """Under hooks that detach nothing keeps the activations: the graph holds what pack returned, until the backward pass."""
+    class Box:
+        def __init__(self, t):
+            self.array = t.numpy(force=True).copy()
+
+    x = ringgrad.ones(1000, requires_grad=True)
+    boxes = []
+
+    def pack(t):
+        boxes.append(weakref.ref(box := Box(t)))
+        return box
+
+    with ringgrad.autograd.graph.saved_tensors_hooks(pack, lambda box: ringgrad.tensor(box.array)):
+        h = x * 2
+        memory = weakref.ref(h._data)
+        y = (h * h).sum()
+    del h
+    assert memory() is None and boxes and all(box() is not None for box in boxes)
+    y.backward()
+    assert x.grad[0].item() == 8 and all(box() is None for box in boxes)
+
+
+def test_hooks_on_saved_tensors_belong_to_their_thread():
+    seen = []
+
+    def here():
+        with ringgrad.autograd.graph.saved_tensors_hooks(lambda t: seen.append("here") or t.detach(), lambda t: t):
+            turn.wait(timeout=30)
+            ringgrad.ones(2, requires_grad=True).exp()
+            turn.wait(timeout=30)
+
+    def there():
+        turn.wait(timeout=30)
+        ringgrad.ones(2, requires_grad=True).exp().sum().backward()
+        turn.wait(timeout=30)
+
+    turn = threading.Barrier(2)
+    in_threads([here, there])
+    assert seen == ["here"] and state.saved_hooks == () and state.tracer is None

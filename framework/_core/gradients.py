@@ -1,0 +1,66 @@
+"""Gradients on their way: into `.grad`, and past the hooks that may see or replace them."""
+import sys
+
+import numpy as np
+
+from .._backends import BACKENDS
+from .._backends.sparse_ import SparseArray
+from .tensor import Tensor, wrap
+
+_MINE = 3  # references to a gradient that only this engine holds: the caller's variable, the parameter, getrefcount's argument
+
+
+def accumulate(leaf, g):
+    """Add `g` into leaf.grad, which gets memory of its own.  A Tensor `g` (create_graph) keeps its history."""
+    held = leaf._grad
+    if isinstance(g, Tensor):
+        leaf._grad = g if held is None else held + g
+        return
+    want = leaf._data
+    if held is None:
+        if type(g) is not type(want) or g.dtype != want.dtype:
+            g = BACKENDS[type(want if type(g) is not SparseArray else g)].asarray(g, dtype=want.dtype)
+        if g.base is not None or sys.getrefcount(g) > _MINE + 2 or not g.flags.c_contiguous:
+            g = g.copy()
+        leaf._grad = wrap(g)
+    elif held._requires_grad:
+        leaf._grad = wrap(held._data + g)
+    else:
+        held._data += g
+        held._cell[0] += 1
+
+
+def run_hooks(hooks, g):
+    """Show a gradient to each hook in turn; what a hook returns takes its place."""
+    raw = not isinstance(g, Tensor)
+    for hook in tuple(hooks.values()):
+        t = wrap(np.asarray(g) if isinstance(g, np.generic) else g) if raw else g
+        answer = hook(t)
+        if answer is not None:
+            if not isinstance(answer, Tensor):
+                raise TypeError(f"a gradient hook must return None or a Tensor, not {type(answer).__name__}")
+            if answer.shape != t.shape:
+                raise RuntimeError(f"hook '{getattr(hook, '__name__', hook)}' has changed the size of value: "
+                                   f"{list(t.shape)} became {list(answer.shape)}")
+            g = answer._data if raw else answer
+    return g
+
+
+def as_tensors(g):
+    """A node's gradient, or the list of them, as the tuple of Tensors that its hooks see."""
+    return tuple([x if x is None or isinstance(x, Tensor) else wrap(np.asarray(x) if isinstance(x, np.generic) else x)
+                  for x in (g if type(g) is list else (g,))])
+
+
+def replaced(hook, answer, g, recorded):
+    """What a node's hook made of `g`, a gradient or a list of them."""
+    if answer is None:
+        return g
+    name = getattr(hook, "__name__", hook)
+    if not isinstance(answer, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}'")
+    expected = len(g) if type(g) is list else 1
+    if len(answer) != expected:
+        raise RuntimeError(f"hook '{name}' has returned an incorrect number of values (got {len(answer)}, but expected {expected})")
+    values = [x._data if isinstance(x, Tensor) and not recorded else x for x in answer]
+    return values if type(g) is list else values[0]
