@@ -1,4 +1,4 @@
-"""The twelve data types, and torch's rules for mixing them.
+"""The data types, and torch's rules for mixing them.
 
 A `dtype` is torch's word (`ringgrad.float32`); arrays carry NumPy's (`numpy.dtype('float32')`). `of_array` and `.np` translate.
 Promotion follows https://docs.pytorch.org/docs/stable/tensor_attributes.html#type-promotion-doc: tensors with dimensions outrank
@@ -8,6 +8,8 @@ from functools import cache
 
 import ml_dtypes
 import numpy as np
+
+from . import _config
 
 BOOL, INTEGER, FLOAT, COMPLEX = range(4)
 
@@ -22,10 +24,10 @@ class dtype:  # noqa: N801 - torch spells it in lower case
         self.itemsize = self.np.itemsize
         self.is_floating_point = category == FLOAT
         self.is_complex = category == COMPLEX
-        self.is_signed = name not in ("bool", "uint8")
+        self.is_signed = self.np.kind not in "bu"
 
     def __repr__(self):
-        return f"ringgrad.{self.name}"
+        return f"{_config.NAME}.{self.name}"
 
     def __reduce__(self):
         return _by_name, (self.name,)
@@ -52,17 +54,22 @@ float64 = dtype("float64", np.float64, FLOAT)
 complex64 = dtype("complex64", np.complex64, COMPLEX)
 complex128 = dtype("complex128", np.complex128, COMPLEX)
 
+uint16 = dtype("uint16", np.uint16, INTEGER)  # these three mix with no other integers, as in torch
+uint32 = dtype("uint32", np.uint32, INTEGER)
+uint64 = dtype("uint64", np.uint64, INTEGER)
+
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
+LARGE_UNSIGNED = (uint16, uint32, uint64)
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
            "cfloat": complex64, "cdouble": complex128}
-_FROM_NUMPY = {d.np: d for d in ALL}
+_FROM_NUMPY = {d.np: d for d in ALL + LARGE_UNSIGNED}
 _HALVES = frozenset((float16.np, bfloat16.np))
 
 _default = float32
 
 
 def _by_name(name):
-    return next(d for d in ALL if d.name == name)
+    return next(d for d in ALL + LARGE_UNSIGNED if d.name == name)
 
 
 def of_numpy(np_dtype):
@@ -108,10 +115,13 @@ def is_half(np_dtype):
 
 @cache
 def promote_types(a, b):
-    """The smallest type that both `a` and `b` convert to, by torch's lattice."""
+    """The smallest type that both `a` and `b` convert to, by torch's lattice.  RuntimeError for uint16, 32 or 64 beside other integers."""
     a, b = as_dtype(a), as_dtype(b)
     if a is b:
         return a
+    if max(a.category, b.category) < FLOAT and (a in LARGE_UNSIGNED or b in LARGE_UNSIGNED):
+        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.name} and {b.name}; convert one "
+                           "of them first")
     if a.category > b.category:
         a, b = b, a
     if b.category == COMPLEX:

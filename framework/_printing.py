@@ -9,7 +9,9 @@ import math
 
 import numpy as np
 
+from . import _config
 from ._backends import device_of, of_array
+from ._backends.sparse_ import SparseArray
 from ._dtypes import bool_, get_default_dtype, int64, of_numpy
 
 
@@ -149,6 +151,8 @@ def _edges(array):
 
 def tensor_repr(t):
     """repr(t): the elements, then what is not obvious from them (device, size, dtype, grad_fn or requires_grad)."""
+    if type(t._data) is SparseArray:
+        return _sparse_repr(t)
     array, dtype, name = t._data, of_numpy(t._data.dtype), type(t).__name__
     prefix = "tensor(" if name in ("Tensor", "Parameter") else f"{name}("
     host = of_array(array).to_host(array)
@@ -161,11 +165,41 @@ def tensor_repr(t):
     else:
         notes += [f"size={tuple(array.shape)}"] if not options.edgeitems else []
         notes += [f"dtype={dtype}"] if dtype not in (default, default.to_complex(), int64, bool_) else []
+    try:
+        if t.grad_fn is not None:
+            notes.append(f"grad_fn=<{t.grad_fn.name().rpartition('::')[2]}>")
+        elif t.requires_grad:
+            notes.append("requires_grad=True")
+    except RuntimeError:  # a view whose base was overwritten has no history any more
+        notes.append("grad_fn=<Invalid>")
+    return _with_notes(prefix + text, notes, len(prefix))
+
+
+def _sparse_repr(t):
+    """repr of a sparse tensor: its parts, then its size, number of values, and what `tensor_repr` notes."""
+    raw, indent = t._data, len("tensor(")
+    parts = {"indices": raw.indices}
+    if raw.layout == "sparse_csr":
+        parts = {"crow_indices": raw.pattern.by_row[3], "col_indices": raw.indices[1]}
+    parts["values"] = raw.values
+    texts = []
+    for name, array in parts.items():
+        host = of_array(array).to_host(array)
+        text = array_text(host.astype(np.float32) if host.dtype.kind == "V" else host, indent + len(name) + 8)
+        texts.append(f"{name}=tensor({text}" + ("" if host.size else f", size={tuple(host.shape)}") + ")")
+    notes = [] if device_of(raw).type == "cpu" else [f"device='{device_of(raw)}'"]
+    notes += [f"size={tuple(raw.shape)}", f"nnz={len(raw.values)}"]
+    default = get_default_dtype()
+    notes += [f"dtype={of_numpy(raw.dtype)}"] if of_numpy(raw.dtype) not in (default, default.to_complex(), int64, bool_) else []
+    notes.append(f"layout={_config.NAME}.{raw.layout}")
     if t.grad_fn is not None:
-        notes.append(f"grad_fn=<{t.grad_fn.name()}>")
+        notes.append(f"grad_fn=<{t.grad_fn.name().rpartition('::')[2]}>")
     elif t.requires_grad:
         notes.append("requires_grad=True")
-    return _with_notes(prefix + text, notes, len(prefix))
+    text = "tensor(" + (",\n" + " " * indent).join(texts)
+    if raw.layout == "sparse_csr":
+        return _with_notes(text, notes, indent)
+    return _with_notes(text + ",\n" + " " * indent + notes[0], notes[1:], indent)
 
 
 def _with_notes(text, notes, indent):

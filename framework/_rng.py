@@ -107,6 +107,10 @@ class Generator:
         """The numbers 0 ... n - 1 in random order, int64."""
         return self._source.permutation(n)
 
+    def on_host(self):
+        """A NumPy generator, seeded with the next number of this stream: for distributions that are drawn on the CPU on any device."""
+        return np.random.Generator(np.random.Philox(key=int(self._source.integers(0, 2**62, (1,))[0])))
+
     def _complex(self, draw, shape, dtype):
         part = np.dtype(f"f{dtype.itemsize // 2}")
         pairs = draw((*shape, 2), part)

@@ -8,6 +8,7 @@ import numpy as np
 from . import ops
 from ._device import as_device
 from ._dtypes import as_dtype, get_default_dtype
+from ._functional._out import accepting_out
 from ._functional.creation import tensor
 from .ops.fourier import ADJOINT
 from .ops.shape import wrap_dim
@@ -136,6 +137,37 @@ def ihfft(input, n=None, dim=-1, norm=None):
     return ops.conj(rfft(input, n, dim, ADJOINT[_norm(norm)]))
 
 
+def hfftn(input, s=None, dim=None, norm=None):
+    """`hfft` along the last of several dimensions, after `fft` along the others: real."""
+    s, axes = _axes(input, s, dim)
+    last = 2 * (input._data.shape[axes[-1]] - 1) if s is None or s[-1] == -1 else s[-1]
+    if last < 1:
+        raise RuntimeError(f"Invalid number of data points ({last}) specified")
+    lengths = [*(s[:-1] if s is not None else [-1] * (len(axes) - 1)), last // 2 + 1]
+    whole = _sized(input, lengths, axes)
+    if len(axes) > 1:
+        whole = ops.fft_complex(whole, axes[:-1], False, _norm(norm))
+    return hfft(whole, last, axes[-1], norm)
+
+
+def ihfftn(input, s=None, dim=None, norm=None):
+    """The inverse of `hfftn`."""
+    _refuse_complex("ihfftn", input)
+    s, axes = _axes(input, s, dim)
+    half = ihfft(_sized(input, s, axes), None, axes[-1], norm)
+    return ops.fft_complex(half, axes[:-1], True, _norm(norm)) if len(axes) > 1 else half
+
+
+def hfft2(input, s=None, dim=(-2, -1), norm=None):
+    """`hfftn` over two dimensions."""
+    return hfftn(input, s, dim, norm)
+
+
+def ihfft2(input, s=None, dim=(-2, -1), norm=None):
+    """`ihfftn` over two dimensions."""
+    return ihfftn(input, s, dim, norm)
+
+
 # -- frequencies -------------------------------------------------------------------------------------------------------
 
 def _shift(input, dim, sign):
@@ -170,5 +202,7 @@ def rfftfreq(n, d=1.0, *, dtype=None, layout=None, device=None, requires_grad=Fa
     return _frequencies(np.fft.rfftfreq(n, d), dtype, device, requires_grad)
 
 
-__all__ = ["fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft", "irfft2", "irfftn",
-           "rfft", "rfft2", "rfftfreq", "rfftn"]
+__all__ = ["fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "hfft2", "hfftn", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "ihfft2", "ihfftn",
+           "irfft", "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn"]
+_WITHOUT_OUT = ("fftshift", "ifftshift")  # as in torch
+globals().update({name: accepting_out(f"fft_{name}", globals()[name]) for name in __all__ if name not in _WITHOUT_OUT})

@@ -1,4 +1,17 @@
 """The default random generators, under the names of torch.random."""
-from ._functional.random import fork_rng, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from . import _rng
+from ._functional.random import (
+    Generator,
+    fork_rng,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+    thread_safe_generator,
+)
 
-__all__ = ["fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+default_generator = _rng.default_generator("cpu")
+
+__all__ = ["Generator", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state",
+           "thread_safe_generator"]

@@ -11,27 +11,30 @@ from .restride import resize_
 
 # The functions of ringgrad that torch gives an out=.
 _LIST = """
-    abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax angle any arange arccos arccosh arcsin
-    arcsinh arctan arctan2 arctanh argmax argmin argsort asin asinh atan atan2 atanh baddbmm bernoulli bincount bitwise_and
-    bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm bucketize cat ceil chain_matmul cholesky
-    cholesky_inverse cholesky_solve clamp clip clone column_stack complex concat concatenate conj_physical copysign cos cosh cross
-    cummax cummin cumprod cumsum deg2rad diag diag_embed diff digamma div divide dot dstack empty empty_like empty_strided eq erf erfc
-    erfinv exp exp2 expm1 eye fix float_power floor floor_divide fmax fmin fmod frac frexp full full_like gather gcd ge ger greater
-    greater_equal gt heaviside histc histogram hstack hypot i0 index_add index_copy index_reduce index_select inner inverse isneginf
-    isposinf kron kthvalue lcm ldexp le lerp less less_equal lgamma linspace log log10 log1p log2 logaddexp logaddexp2 logcumsumexp
-    logical_and logical_not logical_or logical_xor logit logspace logsumexp lt masked_select matmul matrix_power max maximum mean median
-    min minimum mm mode msort mul multinomial multiply mv mvlgamma nan_to_num nanmean nanmedian nanquantile nansum ne neg negative
-    nextafter nonzero norm normal not_equal ones ones_like outer polar polygamma pow prod qr quantile rad2deg rand rand_like randint
-    randint_like randn randn_like randperm range reciprocal remainder renorm repeat_interleave round row_stack rsqrt searchsorted sgn
-    sigmoid sign signbit sin sinc sinh sort sqrt square stack std std_mean sub subtract sum svd take_along_dim tan tanh topk
-    triangular_solve tril tril_indices triu triu_indices true_divide trunc unique_consecutive var var_mean vdot vstack where xlogy zeros
-    zeros_like
+    abs absolute acos acosh add addbmm addcdiv addcmul addmm addmv addr alias_copy all amax amin aminmax angle any arange arccos arccosh
+    arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort as_strided_copy asin asinh atan atan2 atanh baddbmm bernoulli bincount
+    bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor bmm bucketize cat ceil chain_matmul cholesky
+    cholesky_inverse cholesky_solve clamp clamp_max clamp_min clip clone column_stack complex concat concatenate conj_physical copysign
+    cos cosh cross cummax cummin cumprod cumsum deg2rad detach_copy diag diag_embed diagonal_copy diff digamma div divide dot dstack
+    empty empty_like empty_strided eq erf erfc erfinv exp exp2 expand_copy expm1 eye fix float_power floor floor_divide fmax fmin fmod
+    frac frexp frobenius_norm full full_like gather gcd ge geqrf ger greater greater_equal gt heaviside histc histogram hstack hypot i0
+    igamma igammac index_add index_copy index_reduce index_select inner inverse isin isneginf isposinf kron kthvalue lcm ldexp le lerp
+    less less_equal lgamma linspace log log10 log1p log2 log_softmax logaddexp logaddexp2 logcumsumexp logical_and logical_not
+    logical_or logical_xor logit logspace logsumexp lt lu_solve lu_unpack masked_select matmul matrix_power max maximum mean median min
+    minimum mm mode msort mul multinomial multiply mv mvlgamma nan_to_num nanmean nanmedian nanquantile nansum narrow_copy ne neg
+    negative nextafter nonzero nonzero_static norm normal not_equal nuclear_norm ones ones_like orgqr ormqr outer permute_copy polar
+    polygamma pow prod qr quantile rad2deg rand rand_like randint randint_like randn randn_like randperm range reciprocal remainder
+    renorm repeat_interleave round row_stack rsqrt scatter scatter_add scatter_reduce searchsorted select_copy sgn sigmoid sign signbit
+    sin sinc sinh slice_copy slice_scatter slogdet softmax sort sqrt square squeeze_copy stack std std_mean sub subtract sum svd t_copy
+    take take_along_dim tan tanh tensordot topk transpose_copy triangular_solve tril tril_indices triu triu_indices true_divide trunc
+    unfold_copy unique_consecutive unsqueeze_copy var var_mean vdot view_as_complex_copy view_as_real_copy view_copy vstack where xlogy
+    zeros zeros_like
 """
 NAMES = frozenset(_LIST.split())
 
 # In-place methods that torch also has as functions.
 _INPLACE_LIST = """
-    abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ asin_ asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_
+    abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_
     clamp_min_ clip_ conj_physical_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp2_ exp_ expm1_ fill_ fix_ floor_ frac_ gcd_ i0_ index_put_
     lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_ nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ resize_as_ round_ rsqrt_ sigmoid_
     sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_ zero_

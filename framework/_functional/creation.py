@@ -6,9 +6,10 @@ import numpy as np
 
 from .. import ops
 from .._backends import device_of, for_device, of_array
-from .._core.tensor import Tensor, unwrap
+from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device
 from .._dtypes import as_dtype, get_default_dtype, int64, scalar_dtype
+from .._tensor.exchange import borrowed
 from ..ops.creation import fresh, place_of
 from ._data import known, read
 from ._sizes import shape_of_new
@@ -50,7 +51,8 @@ def as_tensor(data, dtype=None, device=None):
         shared = from_numpy(data)._data
         shared = shared if dtype is None or as_dtype(dtype).np == shared.dtype else shared.astype(as_dtype(dtype).np)
         return fresh(to_place(shared, as_device(device)))
-    return tensor(data, dtype=dtype, device=device)
+    lent = borrowed(data)
+    return tensor(data, dtype=dtype, device=device) if lent is None else as_tensor(wrap(lent), dtype, device)
 
 
 def from_numpy(array):

@@ -2,6 +2,7 @@
 import math
 
 from .. import ops
+from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor
 from .._dtypes import as_dtype, get_default_dtype
 from ..ops.shape import wrap_dim
@@ -49,6 +50,53 @@ def _areas(name, y, x, dx, dim):
         width = diff(x, dim=dim if x._data.ndim > 1 else 0)
         width = ops.reshape(width, (-1, *(1,) * (y._data.ndim - axis - 1))) if x._data.ndim == 1 else width
     return (_cut(y, axis, 1, None) + _cut(y, axis, None, -1)) * width * 0.5
+
+
+def gradient(input, *, spacing=1, dim=None, edge_order=1):
+    """The derivative along each of `dim` (all by default) from neighbouring values: of second order inside, of `edge_order` at the ends.
+
+    spacing: a distance, a list of one per dimension, or a list of tensors with the coordinates along each.  -> a tuple of tensors, one per dimension
+    The formulas are those of Fornberg 1988 for three points at any distances.
+    """
+    n = input._data.ndim
+    axes = list(range(n)) if dim is None else [wrap_dim(d, n) for d in ([dim] if isinstance(dim, int) else dim)]
+    if len(set(axes)) < len(axes):
+        raise RuntimeError(f"dim {dim} appears multiple times in the list of dims")
+    if edge_order not in (1, 2):
+        raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
+    steps = [spacing] * len(axes) if not isinstance(spacing, (tuple, list)) else list(spacing)
+    if len(steps) != len(axes):
+        raise RuntimeError(f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length {len(axes)}, but it has {len(steps)}")
+    return tuple(_derivative(input, axis, step, edge_order) for axis, step in zip(axes, steps))
+
+
+def _derivative(x, axis, spacing, edge_order):
+    n = x._data.shape[axis]
+    if n < edge_order + 1:
+        raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
+    if isinstance(spacing, Tensor):
+        if spacing._data.ndim != 1 or spacing._data.shape[0] != n:
+            raise RuntimeError(f"torch.gradient expected each `spacing` tensor to have {n} coordinates, but it has shape {list(spacing._data.shape)}")
+        gaps = ops.reshape(diff(spacing), (-1, *(1,) * (x._data.ndim - axis - 1)))
+        near, far = _cut(gaps, 0, None, -1), _cut(gaps, 0, 1, None)
+        first, last = [_cut(gaps, 0, i, i + 1) for i in range(min(2, n - 1))], [_cut(gaps, 0, n - 2 - i, n - 1 - i) for i in range(min(2, n - 1))]
+    else:
+        near = far = spacing
+        first = last = [spacing, spacing]
+    points = [_cut(x, axis, i, i + 1) for i in (0, 1, n - 2, n - 1)]
+    a, b, c = _cut(x, axis, None, -2), _cut(x, axis, 1, -1), _cut(x, axis, 2, None)
+    inside = (b - a) * (far / (near * (near + far))) + (c - b) * (near / (far * (near + far))) if n > 2 else a
+    start, end = (points[1] - points[0]) / first[0], (points[3] - points[2]) / last[0]
+    if edge_order == 2:
+        start = _at_the_edge(start, _cut(x, axis, 1, 2), _cut(x, axis, 2, 3), first, 1)
+        end = _at_the_edge(end, _cut(x, axis, n - 2, n - 1), _cut(x, axis, n - 3, n - 2), last, -1)
+    return ops.concatenate([start, *([inside] if n > 2 else []), end], axis)
+
+
+def _at_the_edge(slope, nearest, next_one, gaps, sign):
+    """The derivative at an end from the slope to its neighbour and that between the two after it."""
+    beyond = (next_one - nearest) / gaps[1] * sign
+    return slope + (slope - beyond) * (gaps[0] / (gaps[0] + gaps[1]))
 
 
 # -- vectors and distances ---------------------------------------------------------------------------------------------
@@ -119,6 +167,11 @@ def renorm(input, p, dim, maxnorm):
 
 # -- covariances -------------------------------------------------------------------------------------------------------
 
+def renorm_(self, p, dim, maxnorm):
+    """In-place form of `renorm`.  Returns self."""
+    return apply_inplace(ops.assign.op, self, (renorm(ops.copy(self), p, dim, maxnorm),), {})
+
+
 def cov(input, *, correction=1, fweights=None, aweights=None):
     """The covariance matrix of variables (rows) over observations (columns).  (v, n) -> (v, v); (n) -> ()
 
@@ -169,8 +222,10 @@ def logcumsumexp(input, dim):
 
 
 FUNCTIONS = {
+    "gradient": gradient,
     "diff": diff, "trapezoid": trapezoid, "trapz": trapezoid, "cumulative_trapezoid": cumulative_trapezoid, "cross": cross, "cdist": cdist,
     "pdist": pdist, "dist": dist, "renorm": renorm, "cov": cov, "corrcoef": corrcoef, "vander": vander, "logcumsumexp": logcumsumexp,
 }
 METHODS = {n: FUNCTIONS[n] for n in ("diff", "cross", "dist", "renorm", "cov", "corrcoef", "logcumsumexp")}
+METHODS["renorm_"] = renorm_
 INPLACE = {}

@@ -4,6 +4,7 @@ import math
 import ml_dtypes
 import numpy as np
 
+from .. import _config
 from .._core.tensor import Tensor, wrap
 from .._dtypes import INTEGER, as_dtype, get_default_dtype, set_default_dtype
 from .legacy import TensorType
@@ -133,16 +134,24 @@ def set_default_tensor_type(t):
 # -- names -------------------------------------------------------------------------------------------------------------
 
 class Name:
-    """A constant that only has a name: a layout or a memory format."""
+    """A constant that only has a name."""
 
     def __init__(self, name):
         self.name = name
 
     def __repr__(self):
-        return f"ringgrad.{self.name}"
+        return f"{_config.NAME}.{self.name}"
 
     def __reduce__(self):
         return _named, (self.name,)
+
+
+class layout(Name):  # noqa: N801 - torch's name
+    """How the elements of a tensor are laid out: strided, sparse_coo, ..."""
+
+
+class memory_format(Name):  # noqa: N801 - torch's name
+    """In which order the elements of a tensor lie in memory: contiguous_format, channels_last, ..."""
 
 
 def _named(name):
@@ -152,7 +161,9 @@ def _named(name):
 # The memory formats are taken wherever torch takes them and change nothing but speed there; here elements stay in row-major order.
 CONSTANTS = {
     "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None,
-    **{n: Name(n) for n in ("strided", "contiguous_format", "preserve_format", "channels_last", "channels_last_3d")},
+    **{n: layout(n) for n in ("strided", "sparse_coo", "sparse_csr")},
+    **{n: memory_format(n) for n in ("contiguous_format", "preserve_format", "channels_last", "channels_last_3d")},
+    "layout": layout, "memory_format": memory_format,
 }
 FUNCTIONS = {
     "finfo": finfo, "iinfo": iinfo, "is_tensor": is_tensor, "is_storage": is_storage, "is_floating_point": is_floating_point,
@@ -160,6 +171,5 @@ FUNCTIONS = {
     "numel": numel, "get_device": get_device, "_shape_as_tensor": _shape_as_tensor, "_assert": _assert,
     "set_default_tensor_type": set_default_tensor_type,
 }
-METHODS = {"is_nonzero": is_nonzero, "is_signed": is_signed, "is_same_size": is_same_size,
-           "layout": property(lambda self: CONSTANTS["strided"], doc="How the elements are laid out: always strided.")}
+METHODS = {"is_nonzero": is_nonzero, "is_signed": is_signed, "is_same_size": is_same_size}
 INPLACE = {}

@@ -69,6 +69,19 @@ def log_normal_(self, mean=1.0, std=2.0, *, generator=None):
     return _write(ops.log_normal, self, mean=float(mean), std=float(std), generator=generator)
 
 
+def cauchy_(self, median=0.0, sigma=1.0, *, generator=None):
+    """In place: Cauchy numbers, density sigma / pi / ((x - median)^2 + sigma^2).  Returns self."""
+    if self._data.dtype.kind not in "fV":
+        raise RuntimeError("Cauchy distribution is a continuous probability distribution. dtype must be a floating point but you specified "
+                           f"{self.dtype.name}")
+    return _write(ops.cauchy, self, median=float(median), sigma=float(sigma), generator=generator)
+
+
+def geometric_(self, p, *, generator=None):
+    """In place: the number of the first success, 1, 2, ..., in trials that succeed with probability `p`.  Returns self."""
+    return _write(ops.geometric, self, p=float(p), generator=generator)
+
+
 def bernoulli_(self, p=0.5, *, generator=None):
     """In place: ones with probability `p`, a number or a tensor, else zeros.  Returns self."""
     return _write(ops.bernoulli, self, p=unwrap(p), generator=generator)
@@ -100,6 +113,7 @@ def _one_beyond(dtype):
 FUNCTIONS = {"fill": fill}
 METHODS = {
     "fill_": fill_, "zero_": zero_, "copy_": copy_, "normal_": normal_, "uniform_": uniform_, "exponential_": exponential_,
-    "log_normal_": log_normal_, "bernoulli_": bernoulli_, "random_": random_,
+    "log_normal_": log_normal_, "bernoulli_": bernoulli_, "random_": random_, "cauchy_": cauchy_,
+    "geometric_": geometric_,
 }
 INPLACE = {}

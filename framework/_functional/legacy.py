@@ -1,7 +1,8 @@
 """The constructors of torch's first years: Tensor(2, 3), FloatTensor([1, 2]), x.new(3), range(0, 3)."""
 import numpy as np
 
-from .. import ops
+from .. import _config, ops
+from .._backends.sparse_ import SparseArray
 from .._core.tensor import Tensor, _new
 from .._device import as_device
 from .._dtypes import as_dtype, get_default_dtype
@@ -86,16 +87,16 @@ class TensorType:
         return build(args, size, self.dtype, device or _PLACES[self.place], repr(self))
 
     def __instancecheck__(self, x):
-        return isinstance(x, Tensor) and x.dtype is self.dtype and x.is_cuda == self.is_cuda
+        return isinstance(x, Tensor) and x.dtype is self.dtype and x.is_cuda == self.is_cuda and type(x._data) is not SparseArray
 
     def __repr__(self):
-        return ".".join(["ringgrad", *([self.place] if self.place else []), self.name])
+        return ".".join([_config.NAME, *([self.place] if self.place else []), self.name])
 
     def __reduce__(self):
         return TensorType.named, (repr(self),)
 
 
-_REAL = {name: as_dtype(kind) for kind, name in conversion.LEGACY_NAMES.items() if not kind.startswith("complex")}
+_REAL = {name: as_dtype(kind) for kind, name in conversion.LEGACY_NAMES.items() if not kind.startswith(("complex", "uint1", "uint3", "uint6"))}
 TYPES, CUDA_TYPES = ({name: TensorType(place, name, dtype) for name, dtype in _REAL.items()} for place in ("", "cuda"))
 
 

@@ -5,9 +5,13 @@ import math
 import numpy as np
 
 from .. import ops
+from .._backends import of_array
 from .._core.tensor import Tensor
 from .._dtypes import as_dtype, of_numpy
+from ..ops import _pivoting
+from ..ops.matrices import LinAlgError
 from ..ops.shape import wrap_dim
+from .creation import tensor
 from .linalg import chain_matmul
 from .reductions import vector_norm
 
@@ -21,6 +25,7 @@ Qr, Eigh, Eig = _named("qr", "Q R"), _named("eigh", "eigenvalues eigenvectors"),
 Svd, OldSvd = _named("svd", "U S Vh"), _named("svd", "U S V")
 Lstsq = _named("lstsq", "solution residuals rank singular_values")
 InvEx, CholeskyEx = _named("inv_ex", "inverse info"), _named("cholesky_ex", "L info")
+SolveEx = _named("solve_ex", "result info")
 
 
 def _matrix(name, x, square=False):
@@ -49,9 +54,71 @@ def inv(A):  # noqa: N803 - torch's name, here and below
 
 
 def inv_ex(A, *, check_errors=False):  # noqa: N803
-    """(inverse, info): info is 0; a singular matrix raises, whether or not check_errors asks for it."""
-    out = inv(A)
-    return InvEx(out, ops.zeros(out._data.shape[:-2], "int32"))
+    """(inverse, info): info is 0, or of a singular matrix, whose inverse is nan, the place from 1 of the first zero on the diagonal of its U."""
+    _matrix("linalg.inv_ex", A, square=True)
+    out, info = _unless(ops.inv, _eliminated, _first_zero, A)
+    if check_errors and info._data.any():
+        raise LinAlgError(f"linalg.inv_ex: The diagonal element {_first(info)} is zero, the inversion could not be completed because the input "
+                          "matrix is singular.")
+    return InvEx(out, info)
+
+
+def solve_ex(A, B, *, left=True, check_errors=False):  # noqa: N803
+    """(result, info) of `solve`; a singular matrix has the result nan and an info as in `inv_ex`."""
+    _matrix("linalg.solve", A, square=True)
+    out, info = _unless(lambda a: solve(a, B, left=left), _eliminated, _first_zero, A)
+    if check_errors and info._data.any():
+        raise LinAlgError(f"torch.linalg.solve_ex: The diagonal element {_first(info)} is zero, the solver failed because the input matrix is "
+                          "singular.")
+    return SolveEx(out, info)
+
+
+def _unless(factor, probe, info_of, A):  # noqa: N803
+    """(factor(A), info): where probe(array) raises, the matrices that info_of(matrix) names are left out, and their result is nan."""
+    a = of_array(A._data).to_host(A._data)
+    try:
+        probe(a)
+    except np.linalg.LinAlgError:
+        found = [info_of(matrix) for matrix in a.reshape(-1, *a.shape[-2:])]
+        info = tensor(np.array(found, np.int32).reshape(a.shape[:-2]), device=A.device)
+        bad = info != 0
+        out = factor(ops.where(_like(bad, A), _identity(A), A))
+        return ops.where(_like(bad, out), math.nan, out), info
+    except TypeError:  # NumPy does not take this type; the op says so in torch's words
+        pass
+    return factor(A), ops.zeros(a.shape[:-2], "int32", A.device)
+
+
+def _eliminated(a):
+    """NumPy's LinAlgError for a singular matrix."""
+    np.linalg.solve(a, np.zeros(a.shape[-1:] + (1,), a.dtype))
+
+
+def _like(flags, t):
+    """(*) -> (*, 1 ...) that broadcasts with `t`"""
+    return ops.reshape(flags, flags._data.shape + (1,) * (t._data.ndim - flags._data.ndim))
+
+
+def _first(info):
+    return int(info._data[info._data != 0].flat[0])
+
+
+def _first_zero(matrix):
+    """Place from 1 of the first zero on the diagonal of U; 0: there is none."""
+    compact = matrix[None].copy()
+    _pivoting.lu(compact)
+    zeros = np.flatnonzero(np.diagonal(compact[0]) == 0)
+    return int(zeros[0]) + 1 if zeros.size else 0
+
+
+def _first_minor(matrix):
+    """Order of the first leading minor that is not positive definite; 0: there is none."""
+    for n in range(1, len(matrix) + 1):
+        try:
+            np.linalg.cholesky(matrix[:n, :n])
+        except np.linalg.LinAlgError:
+            return n
+    return 0
 
 
 def solve(A, B, *, left=True):  # noqa: N803
@@ -169,9 +236,13 @@ def old_cholesky(input, upper=False):
 
 
 def cholesky_ex(A, *, upper=False, check_errors=False):  # noqa: N803
-    """(L, info): info is 0; a matrix that is not positive definite raises, whether or not check_errors asks for it."""
-    out = cholesky(A, upper=upper)
-    return CholeskyEx(out, ops.zeros(out._data.shape[:-2], "int32"))
+    """(L, info): info is 0, or the order of the first leading minor that is not positive definite; the L of such a matrix is nan."""
+    _matrix("linalg.cholesky_ex", A, square=True)
+    out, info = _unless(lambda a: cholesky(a, upper=upper), np.linalg.cholesky, _first_minor, A)
+    if check_errors and info._data.any():
+        raise LinAlgError("linalg.cholesky_ex: The factorization could not be completed because the input is not positive-definite (the leading "
+                          f"minor of order {_first(info)} is not positive-definite).")
+    return CholeskyEx(out, info)
 
 
 def qr(A, mode="reduced"):  # noqa: N803
@@ -258,6 +329,13 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):  # no
     return ops.reshape(out, tuple(1 if i in (rows, columns) else n for i, n in enumerate(A._data.shape))) if keepdim else out
 
 
+def nuclear_norm(input, dim=(-2, -1), keepdim=False):
+    """The sum of the singular values: `linalg.matrix_norm` of order "nuc", under its older name."""
+    if isinstance(dim, bool):  # nuclear_norm(input, keepdim)
+        dim, keepdim = (-2, -1), dim
+    return matrix_norm(input, "nuc", dim, keepdim)
+
+
 def norm(A, ord=None, dim=None, keepdim=False, *, dtype=None):  # noqa: N803, A002
     """`vector_norm` (ord None: the 2-norm of everything; one dim), or `matrix_norm` (two dims, or a matrix with an ord)."""
     matrix = isinstance(ord, str) or (ord is not None and dim is None and A._data.ndim == 2) or (
@@ -312,7 +390,7 @@ def multi_dot(tensors):
 FUNCTIONS = {
     "inverse": inv, "det": det, "slogdet": slogdet, "logdet": logdet, "cholesky": old_cholesky, "cholesky_solve": cholesky_solve,
     "cholesky_inverse": cholesky_inverse, "qr": old_qr, "svd": old_svd, "pinverse": pinverse, "triangular_solve": triangular_solve,
-    "matrix_exp": matrix_exp,
+    "matrix_exp": matrix_exp, "nuclear_norm": nuclear_norm,
 }
-METHODS = dict(FUNCTIONS)
+METHODS = {n: f for n, f in FUNCTIONS.items() if n != "nuclear_norm"}
 INPLACE = {}

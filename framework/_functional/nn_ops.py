@@ -40,7 +40,9 @@ def prelu(input, weight):
 def embedding(weight, indices, padding_idx=-1, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight`: (V, D) that `indices`: int (*) names -> (*, D)."""
     if sparse:
-        raise NotImplementedError("embedding: sparse gradients are not supported; use sparse=False, which gives the same gradient, dense")
+        if scale_grad_by_freq:
+            raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients; use sparse=False")
+        return ops.embedding_sparse(weight, indices, padding_idx)
     return ops.embedding(weight, indices, padding_idx, scale_grad_by_freq)
 
 

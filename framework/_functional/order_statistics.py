@@ -5,11 +5,13 @@ import math
 import numpy as np
 
 from .. import ops
+from .._backends import of_array
 from .._core.tensor import Tensor
 from ..ops.shape import wrap_dim
 
 ModeResult = collections.namedtuple("mode", ("values", "indices"))
 NanmedianResult = collections.namedtuple("nanmedian", ("values", "indices"))
+HistogramddResult = collections.namedtuple("histogramdd", ("hist", "bin_edges"))
 HistogramResult = collections.namedtuple("histogram", ("hist", "bin_edges"))
 
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
@@ -144,6 +146,35 @@ def histogram(input, bins, *, range=None, weight=None, density=False):  # noqa: 
     return HistogramResult(counts, bounds)
 
 
-FUNCTIONS = {"quantile": quantile, "nanquantile": nanquantile, "nanmedian": nanmedian, "mode": mode, "histc": histc, "histogram": histogram}
-METHODS = dict(FUNCTIONS)
+def histogramdd(input, bins, *, range=None, weight=None, density=False):  # noqa: A002
+    """(hist, bin_edges) of points in D dimensions, the last dimension of `input` their coordinates.  (*, D) -> (b1, ..., bD)
+
+    bins: a number for all dimensions, a list of one for each, or a list of tensors of edges.  range: (low, high) of each dimension in one flat list
+    """
+    points = input.detach()._data.reshape(-1, input._data.shape[-1])
+    d = points.shape[-1]
+    if input._data.dtype.kind != "f":
+        raise RuntimeError(f'"histogramdd_cpu" not implemented for {input.dtype}; convert with .float()')
+    bins = [bins] * d if isinstance(bins, int) else [bins] if isinstance(bins, Tensor) else list(bins)
+    if len(bins) != d:
+        raise RuntimeError(f"histogramdd: The size of bins should be equal to the innermost dimension of the input, {d}, but it is {len(bins)}")
+    if range is not None and len(range) != 2 * d:
+        raise RuntimeError(f"histogramdd: for a {d}-dimensional histogram, range should have {2 * d} elements, but got {len(range)}")
+    bounds = [(0, 0)] * d if range is None else [range[2 * i:2 * i + 2] for i, _ in enumerate(bins)]
+    edges = [tuple(b.tolist()) if isinstance(b, Tensor) else _edges("histogramdd", input.new_tensor(points[:, i]), b, *ends)
+             for i, (b, ends) in enumerate(zip(bins, bounds))]
+    weights = None if weight is None else weight.detach()._data.reshape(-1)
+    host = of_array(points).to_host
+    counts, _ = np.histogramdd(host(points), edges, weights=None if weights is None else host(weights))
+    out, bounds = input.new_tensor(counts.astype(points.dtype)), tuple(input.new_tensor(e) for e in edges)
+    if density:
+        out = out / ops.sum(out)
+        for i, b in enumerate(bounds):
+            out = out / ops.reshape(b[1:] - b[:-1], (-1, *(1,) * (d - i - 1)))
+    return HistogramddResult(out, bounds)
+
+
+FUNCTIONS = {"histogramdd": histogramdd, "quantile": quantile, "nanquantile": nanquantile, "nanmedian": nanmedian, "mode": mode, "histc": histc,
+             "histogram": histogram}
+METHODS = {n: f for n, f in FUNCTIONS.items() if n != "histogramdd"}
 INPLACE = {}

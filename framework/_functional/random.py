@@ -31,7 +31,31 @@ def _set_state(self, state):
     self.restore_bytes(of_array(state._data).to_host(state._data))
 
 
-Generator.get_state, Generator.set_state = _get_state, _set_state
+def _clone_state(self):
+    """A new Generator in this one's state."""
+    twin = Generator(self.device)
+    twin.restore_bytes(self.state_bytes())
+    return twin
+
+
+def _no_offset(self, offset=None):
+    """Raises RuntimeError, as torch's generator of the CPU does: the whole state is in get_state and set_state."""
+    raise RuntimeError("Generator does not use offset; get_state and set_state take the whole state")
+
+
+def _not_graphsafe(self, state=None):
+    """Raises NotImplementedError, as torch's generator of the CPU does."""
+    raise NotImplementedError("graphsafe_get_state and graphsafe_set_state are not supported in this Generator; use get_state and set_state")
+
+
+Generator.get_state, Generator.set_state, Generator.clone_state = _get_state, _set_state, _clone_state
+Generator.get_offset = Generator.set_offset = _no_offset
+Generator.graphsafe_get_state = Generator.graphsafe_set_state = _not_graphsafe
+
+
+def thread_safe_generator():
+    """None outside of the workers of a DataLoader, as in torch; programs then use `default_generator`."""
+    return
 
 
 def manual_seed(seed):
@@ -180,6 +204,21 @@ def bernoulli(input, p=None, *, generator=None):
     return ops.bernoulli(input, p, generator)
 
 
+def poisson(input, generator=None):
+    """Poisson numbers with the rates in `input`, in its shape and type.  RuntimeError for negative rates."""
+    if input._data.dtype.kind not in "fV":
+        raise NotImplementedError(f'"poisson_cpu" not implemented for {input.dtype.name}: the rates must be floating-point numbers')
+    return ops.poisson(input, generator)
+
+
+def binomial(count, prob, generator=None):
+    """The numbers of successes in `count` trials of probability `prob`, two floating-point tensors that broadcast.  ValueError for others."""
+    for name, t in (("count", count), ("prob", prob)):
+        if t._data.dtype.kind not in "fV":
+            raise ValueError(f"binomial only supports floating-point dtypes for {name}, got: {t.dtype.name}")
+    return ops.binomial(count, prob, generator)
+
+
 def multinomial(input, num_samples, replacement=False, *, generator=None):
     """Numbers of categories, drawn with the probabilities (or weights) of each row.  (k) -> (n), (m, k) -> (m, n) int64
 
@@ -222,6 +261,7 @@ FUNCTIONS = {
     "Generator": Generator, "manual_seed": manual_seed, "seed": seed, "initial_seed": initial_seed, "get_rng_state": get_rng_state,
     "set_rng_state": set_rng_state, "randn": randn, "rand": rand, "randint": randint, "randperm": randperm, "randn_like": randn_like,
     "rand_like": rand_like, "randint_like": randint_like, "normal": normal, "bernoulli": bernoulli, "multinomial": multinomial,
+    "poisson": poisson, "binomial": binomial, "thread_safe_generator": thread_safe_generator,
 }
 METHODS = {"bernoulli": bernoulli, "multinomial": multinomial}
 INPLACE = {}

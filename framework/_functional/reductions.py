@@ -114,7 +114,9 @@ def _one_or_all(input, dim, name):
 def nansum(input, dim=None, keepdim=False, *, dtype=None):
     """The sum, nan counted as zero."""
     input = _cast(input, dtype)
-    return sum(ops.where(ops.isnan(input), 0, input) if input._data.dtype.kind in "fV" else input, dim, keepdim)
+    if input._data.dtype.kind not in "fV":
+        return sum(input, dim, keepdim)
+    return ops.nansum(input, axes_of(input, dim, "nansum"), keepdim)
 
 
 def nanmean(input, dim=None, keepdim=False, *, dtype=None):
@@ -179,7 +181,7 @@ def _extreme(input, dim, keepdim, name, everything, along, between, result):
     axis = axis_of(input, dim, name)
     if not input._data.ndim:
         return result(ops.copy(input), ops.argmax(input))
-    return result(*along.op.apply((input,), {"axis": axis, "keepdims": keepdim}))
+    return result(*along(input, axis, keepdim))
 
 
 def max(input, dim=None, keepdim=False, *, other=None):
@@ -251,6 +253,22 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None):
     return ops.vector_norm(x, ord, axes, keepdim)
 
 
+def frobenius_norm(input, dim, keepdim=False):
+    """The root of the sum of squares over `dim`: at most two dimensions; all for an empty list."""
+    dim = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(dim) > 2:
+        raise RuntimeError(f"Expected at most 2 dimensions, but got {len(dim)} dimensions instead.")
+    return vector_norm(input, 2, dim or None, keepdim)
+
+
+def norm_except_dim(v, pow=2, dim=0):  # noqa: A002
+    """The norm of order `pow` over all dimensions but `dim`, which are kept with size 1; dim = -1: over all."""
+    if dim == -1:
+        return vector_norm(v, pow)
+    axis = wrap_dim(dim, v._data.ndim)
+    return vector_norm(v, pow, tuple(a for a in builtins.range(v._data.ndim) if a != axis), True)
+
+
 def cumsum_(self, dim):
     """In-place form of `cumsum`.  Returns self."""
     return apply_inplace(ops.cumsum.op, self, (), {"axis": axis_of(self, dim, "cumsum")})
@@ -262,10 +280,12 @@ def cumprod_(self, dim):
 
 
 FUNCTIONS = {
+    "frobenius_norm": frobenius_norm, "norm_except_dim": norm_except_dim,
     "sum": sum, "mean": mean, "amax": amax, "amin": amin, "any": any, "all": all, "prod": prod, "nansum": nansum, "nanmean": nanmean,
     "count_nonzero": count_nonzero, "logsumexp": logsumexp, "var": var, "std": std, "var_mean": var_mean, "std_mean": std_mean, "max": max,
     "min": min, "aminmax": aminmax, "argmax": argmax, "argmin": argmin, "median": median, "cumsum": cumsum, "cumprod": cumprod,
     "norm": norm,
 }
-METHODS = {**{name: f for name, f in FUNCTIONS.items() if name not in ("var_mean", "std_mean")}, "cumsum_": cumsum_, "cumprod_": cumprod_}
+METHODS = {**{name: f for name, f in FUNCTIONS.items() if name not in ("var_mean", "std_mean", "frobenius_norm", "norm_except_dim")},
+           "cumsum_": cumsum_, "cumprod_": cumprod_}
 INPLACE = {}

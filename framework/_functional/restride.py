@@ -1,6 +1,5 @@
 """The tensor itself takes another shape: t_, squeeze_, resize_ and kin; and the memory behind it."""
 import math
-import mmap
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from .._core.graph import set_history
 from .._core.inplace import check_writable
 from .._core.tensor import _new, count_write, wrap
 from .._dtypes import of_numpy
+from .._sharing import memory_of, shared_copy
 from .._state import state
 from ..ops.shape import wrap_dim
 
@@ -51,6 +51,11 @@ def transpose_(self, dim0, dim1):
 def t_(self):
     """In-place form of `t`.  Returns self."""
     return _becomes(self, lambda x: x.t())
+
+
+def as_strided_(self, size, stride, storage_offset=None):
+    """In-place form of `as_strided`.  Returns self."""
+    return _becomes(self, lambda x: x.as_strided(size, stride, storage_offset))
 
 
 # -- size and memory ---------------------------------------------------------------------------------------------------
@@ -162,21 +167,18 @@ def untyped_storage(self):
 
 
 def _is_shared(a):
-    while isinstance(a, (np.ndarray, memoryview)):
-        a = a.obj if isinstance(a, memoryview) else a.base
-    return isinstance(a, mmap.mmap)
+    return memory_of(a) is not None
 
 
 def share_memory_(self):
-    """Move the elements to memory that processes forked from now on share with this one.  Returns self.  Does nothing for CUDA tensors.
+    """Move the elements to memory that other processes can share: those forked from now on, and those that the tensor is sent to through
+    a queue or pipe of `ringgrad.multiprocessing`.  Returns self.  Does nothing for CUDA tensors.
 
     Views made before keep the old memory.
     """
     a = self._data
     if isinstance(a, np.ndarray) and not _is_shared(a):
-        shared = np.frombuffer(mmap.mmap(-1, max(a.nbytes, 1)), np.uint8)[:a.nbytes].view(a.dtype).reshape(a.shape)
-        shared[...] = a
-        self._data = shared
+        self._data = shared_copy(a)
     return self
 
 
@@ -203,6 +205,7 @@ def set_(self, source=None):
 FUNCTIONS = {}
 METHODS = {
     "unsqueeze_": unsqueeze_, "squeeze_": squeeze_, "transpose_": transpose_, "swapaxes_": transpose_, "swapdims_": transpose_, "t_": t_,
+    "as_strided_": as_strided_,
     "resize": resize, "resize_": resize_, "resize_as_": resize_as_, "storage": storage, "untyped_storage": untyped_storage,
     "share_memory_": share_memory_,
     "is_shared": is_shared, "record_stream": record_stream, "set_": set_,

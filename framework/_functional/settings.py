@@ -1,5 +1,15 @@
 """Switches of the whole process that torch has and programs set."""
+import os
+import warnings
+
+from .._device import CPU, as_device
+from .._state import state
+from .._threads import get_num_threads, set_num_threads
+
 _deterministic = {"on": False, "warn": False}
+_MODES = ("default", "warn", "error")
+_PRECISIONS = ("highest", "high", "medium")
+_settings = {"precision": "highest", "interop": None, "warn_always": False}
 
 
 def use_deterministic_algorithms(mode, *, warn_only=False):
@@ -21,10 +31,89 @@ def is_deterministic_algorithms_warn_only_enabled():
     return _deterministic["warn"]
 
 
-FUNCTIONS = {
-    "use_deterministic_algorithms": use_deterministic_algorithms,
-    "are_deterministic_algorithms_enabled": are_deterministic_algorithms_enabled,
-    "is_deterministic_algorithms_warn_only_enabled": is_deterministic_algorithms_warn_only_enabled,
-}
+def set_deterministic_debug_mode(debug_mode):
+    """`use_deterministic_algorithms` by a word or its number: "default" (0), "warn" (1), "error" (2)."""
+    if isinstance(debug_mode, str) and debug_mode in _MODES:
+        debug_mode = _MODES.index(debug_mode)
+    elif not isinstance(debug_mode, int):
+        words = ", ".join(f"`{mode}`" for mode in _MODES)
+        if isinstance(debug_mode, str):
+            raise RuntimeError(f"invalid value of debug_mode, expected one of {words}, but got {debug_mode}")
+        raise TypeError(f"debug_mode must be str or int, but got {type(debug_mode)}")
+    if not 0 <= debug_mode <= 2:
+        raise RuntimeError(f"invalid value of debug_mode, expected 0, 1, or 2, but got {debug_mode}")
+    use_deterministic_algorithms(debug_mode > 0, warn_only=debug_mode == 1)
+
+
+def get_deterministic_debug_mode():
+    """0, 1 or 2: see `set_deterministic_debug_mode`."""
+    return 0 if not _deterministic["on"] else 1 if _deterministic["warn"] else 2
+
+
+# -- places ------------------------------------------------------------------------------------------------------------
+
+def set_default_device(device):
+    """New tensors of this thread lie on `device` unless told otherwise; None: on the CPU again."""
+    state.device = None if device is None else as_device(device)
+
+
+def get_default_device():
+    """Where new tensors of this thread lie unless told otherwise."""
+    return state.device or CPU
+
+
+# -- precision and threads ---------------------------------------------------------------------------------------------
+
+def set_float32_matmul_precision(precision):
+    """Remembers "highest", "high" or "medium"; products of float32 matrices are computed in float32 whichever it is.
+
+    On CUDA, CuPy decides about TF32 when it is imported (CUPY_TF32=1).  `backends.cuda.matmul.allow_tf32` is another name of this setting.
+    """
+    if precision not in _PRECISIONS:
+        warnings.warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the current setFloat32MatmulPrecision call has no effect.",
+                      UserWarning, stacklevel=2)
+        return
+    _settings["precision"] = precision
+
+
+def get_float32_matmul_precision():
+    """What `set_float32_matmul_precision` was last given; "highest" at first."""
+    return _settings["precision"]
+
+
+def set_num_interop_threads(int):  # noqa: A002 - torch's name
+    """Remembers a number of threads: operations run one after the other here.  RuntimeError unless it is positive."""
+    if int <= 0:
+        raise RuntimeError("set_num_interop_threads expects a positive integer")
+    _settings["interop"] = int
+
+
+def get_num_interop_threads():
+    """What `set_num_interop_threads` was given; at first the number of processors."""
+    return _settings["interop"] or os.cpu_count()
+
+
+def set_flush_denormal(mode):
+    """Returns False: numbers below the normal ones are never flushed to zero here."""
+    return False
+
+
+def set_warn_always(b):
+    """Remembers whether a warning shall be shown each time; here Python's own filters decide (the module `warnings`)."""
+    if not isinstance(b, bool):
+        raise TypeError(f"setWarnOnlyOnce expects a bool, but got {type(b).__name__}")
+    _settings["warn_always"] = b
+
+
+def is_warn_always_enabled():
+    """What `set_warn_always` was last given; False at first."""
+    return _settings["warn_always"]
+
+
+FUNCTIONS = {f.__name__: f for f in (
+    use_deterministic_algorithms, are_deterministic_algorithms_enabled, is_deterministic_algorithms_warn_only_enabled,
+    set_deterministic_debug_mode, get_deterministic_debug_mode, set_default_device, get_default_device, set_float32_matmul_precision,
+    get_float32_matmul_precision, set_num_threads, get_num_threads, set_num_interop_threads, get_num_interop_threads, set_flush_denormal,
+    set_warn_always, is_warn_always_enabled)}
 METHODS = {}
 INPLACE = {}

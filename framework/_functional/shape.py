@@ -9,7 +9,7 @@ import numpy as np
 from .. import ops
 from .._backends import of_array
 from .._core.broadcasting import mismatch
-from .._core.op import shares_memory
+from .._core.recording import shares_memory
 from .._core.tensor import Tensor
 from .._dtypes import as_dtype
 from .._tensor.info import Size

@@ -7,6 +7,7 @@ import numpy as np
 from .. import ops
 from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor
+from ..ops.polynomials import FAMILIES
 
 FrexpResult = collections.namedtuple("frexp", ("mantissa", "exponent"))
 
@@ -33,6 +34,11 @@ def mvlgamma(input, p):
     for i in range(1, p):
         total = total + ops.lgamma(input - i / 2)
     return total + p * (p - 1) / 4 * math.log(math.pi)
+
+
+def mvlgamma_(self, p):
+    """In-place form of `mvlgamma`.  Returns self."""
+    return apply_inplace(ops.assign.op, self, (mvlgamma(ops.copy(self), p),), {})
 
 
 def ldexp(input, other):
@@ -69,13 +75,56 @@ def ndtr(input):
     return ops.erfc(input * -math.sqrt(0.5)) * 0.5
 
 
-def ndtri(input):
-    """The inverse of `ndtr`."""
-    return ops.erfinv(input * 2 - 1) * math.sqrt(2)
+def spherical_bessel_j0(input):
+    """sin(x) / x, 1 at 0: the spherical Bessel function of the first kind, of order 0.
+
+    As in torch it passes no gradient, like all of this block.
+    """
+    x = input.detach()
+    return ops.where(ops.isinf(x), 0.0, ops.sinc(x * (1 / math.pi)))
+
+
+def modified_bessel_i0(input):
+    """`i0` under another name, without its gradient."""
+    return ops.i0(input.detach())
+
+
+def modified_bessel_i1(input):
+    """`i1` under another name, without its gradient."""
+    return ops.i1(input.detach())
+
+
+def zeta(input, other):
+    """Hurwitz' zeta function: the sum of (other + k)^-input over k = 0, 1, 2, ...; differentiable in `other`."""
+    return ops.zeta(input, other)
+
+
+def igamma(input, other):
+    """The regularised lower incomplete gamma function P(input, other); differentiable in `other`."""
+    return ops.igamma(input, other)
+
+
+def igammac(input, other):
+    """The regularised upper incomplete gamma function 1 - P(input, other); differentiable in `other`."""
+    return ops.igammac(input, other)
+
+
+def _polynomial(family):
+    def polynomial(input, n):
+        return ops.orthogonal_polynomial(input, n, family)
+    polynomial.__name__ = polynomial.__qualname__ = family
+    words = family.split("_")
+    polynomial.__doc__ = (f"The {' '.join(words[:-1])} {words[-1].title()}_n(x), elementwise; the degree n is a number or a tensor that broadcasts, "
+                          "and below 0 the result is 0.")
+    return polynomial
+
+
+POLYNOMIALS = {family: _polynomial(family) for family in FAMILIES}
 
 
 _TWINNED = {"lgamma": ops.lgamma, "digamma": ops.digamma, "i0": ops.i0, "sinc": ops.sinc, "copysign": ops.copysign, "nextafter": ops.nextafter,
-            "gcd": ops.gcd, "lcm": ops.lcm}
-FUNCTIONS = {**_TWINNED, "signbit": ops.signbit, "polygamma": polygamma, "mvlgamma": mvlgamma, "ldexp": ldexp, "frexp": frexp, "isin": isin}
-METHODS = {**{n: f for n, f in FUNCTIONS.items() if n != "isin"}, "polygamma_": polygamma_, "ldexp_": ldexp_}
+            "gcd": ops.gcd, "lcm": ops.lcm, "igamma": ops.igamma, "igammac": ops.igammac}
+FUNCTIONS = {**_TWINNED, "igamma": igamma, "igammac": igammac, "signbit": ops.signbit, "polygamma": polygamma, "mvlgamma": mvlgamma,
+             "ldexp": ldexp, "frexp": frexp, "isin": isin}
+METHODS = {**{n: f for n, f in FUNCTIONS.items() if n != "isin"}, "polygamma_": polygamma_, "mvlgamma_": mvlgamma_, "ldexp_": ldexp_}
 INPLACE = {n: f.op for n, f in _TWINNED.items()}

@@ -1,10 +1,12 @@
 """Between tensors and everything else: types, devices, NumPy, Python numbers, copies, pickles."""
 import copy as copying
+import numbers
 
 import numpy as np
 
-from .. import ops
+from .. import _config, ops
 from .._backends import device_of, for_device, of_array
+from .._backends.sparse_ import Pattern, SparseArray
 from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device, device
 from .._dtypes import ALIASES, as_dtype, dtype, of_numpy
@@ -53,12 +55,14 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 def type_name(self):
     """The older name of this tensor's type and place, such as "ringgrad.FloatTensor"."""
-    return ("ringgrad.cuda." if self.device.type == "cuda" else "ringgrad.") + LEGACY_NAMES[self.dtype.name]
+    place = "cuda." if self.device.type == "cuda" else ""
+    return f"{_config.NAME}.{place}{'sparse.' if type(self._data) is SparseArray else ''}{LEGACY_NAMES[self.dtype.name]}"
 
 
 LEGACY_NAMES = {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
                 "uint8": "ByteTensor", "int8": "CharTensor", "int16": "ShortTensor", "int32": "IntTensor", "int64": "LongTensor",
-                "bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor"}
+                "bool": "BoolTensor", "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor",
+                "uint16": "UInt16Tensor", "uint32": "UInt32Tensor", "uint64": "UInt64Tensor"}
 
 
 def type_as(self, other):
@@ -84,7 +88,7 @@ def numpy(self, *, force=False):
     """
     if self.requires_grad and not force:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if of_array(self._data).name != "numpy" and not force:
+    if of_array(self._data).name == "cupy" and not force:
         raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
     return of_array(self._data).to_host(self._data)
 
@@ -135,6 +139,8 @@ def __index__(self):
 
 
 def _real_item(self):
+    if self._data.size != 1:
+        raise ValueError("only one element tensors can be converted to Python scalars")
     value = item(self)
     if isinstance(value, complex):
         if value.imag:
@@ -150,11 +156,13 @@ def __len__(self):
 
 
 def __contains__(self, element):
+    if not isinstance(element, (Tensor, numbers.Number)):
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
     return bool((self._data == unwrap(element)).any())
 
 
 def __format__(self, spec):
-    if self._data.ndim == 0 and spec:
+    if self._data.ndim == 0 and (spec or type(self) is Tensor):
         return format(item(self), spec)
     return object.__format__(self, spec) if spec else str(self)
 
@@ -165,7 +173,7 @@ def __deepcopy__(self, memo):
                            "Use tensor.detach().clone() for a copy of the values.")
     if id(self) in memo:
         return memo[id(self)]
-    new = memo[id(self)] = wrap(self._data.copy(), self._requires_grad, type(self))
+    new = memo[id(self)] = wrap(_copy_of_memory(self._data, memo), self._requires_grad, type(self))
     if self._grad is not None:
         new._grad = copying.deepcopy(self._grad, memo)
     for name, value in self.__dict__.items():
@@ -173,13 +181,33 @@ def __deepcopy__(self, memo):
     return new
 
 
+def _copy_of_memory(a, memo):
+    """A copy with the same strides; arrays on one memory have copies on one memory, which `memo` holds."""
+    owner = a if a.base is None else a.base
+    dense = type(owner) is np.ndarray and owner.base is None and (owner.flags.c_contiguous or owner.flags.f_contiguous)
+    if not dense or type(a) is not np.ndarray or owner.dtype != a.dtype or not a.size:
+        return a.copy(order="K")
+    if id(owner) not in memo:
+        memo[id(owner)] = owner.copy(order="K")
+        memo.setdefault(id(memo), []).append(owner)  # as copy.deepcopy does: nobody else gets its id
+    copied = memo[id(owner)]
+    if a is owner:
+        return copied
+    start = (a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // a.itemsize
+    flat = np.lib.stride_tricks.as_strided(copied, (copied.size,), (copied.itemsize,))
+    return np.lib.stride_tricks.as_strided(flat[start:], a.shape, a.strides)
+
+
 def __reduce_ex__(self, protocol):
     if not self.is_leaf:
         raise RuntimeError("only leaf tensors can be pickled: call detach() first, this one was made by "
                            f"{self.grad_fn.name()}")
     place = str(device_of(self._data))
+    if type(self._data) is SparseArray:
+        parts = wrap(self._data.indices), wrap(self._data.values)
+        return _rebuild_sparse, (type(self), *parts, self._data.shape, self._data.coalesced, self._data.layout, self._requires_grad)
     data = of_array(self._data).to_host(self._data)
-    raw = np.ascontiguousarray(data).view(np.uint16) if data.dtype.kind == "V" else data
+    raw = data.view(np.uint16) if data.dtype.kind == "V" else data
     return _rebuild, (type(self), raw.reshape(data.shape), of_numpy(data.dtype).name, place, self._requires_grad, dict(self.__dict__))
 
 
@@ -191,6 +219,11 @@ def _rebuild(cls, raw, name, place, requires_grad, attributes):
     t = wrap(raw if where.type == "cpu" else for_device(where).from_host(raw, where.index), requires_grad, cls)
     t.__dict__.update(attributes)
     return t
+
+
+def _rebuild_sparse(cls, indices, values, shape, coalesced, layout, requires_grad):
+    """Make a sparse tensor from what `__reduce_ex__` packed."""
+    return wrap(SparseArray(Pattern(indices._data, shape), values._data, coalesced, layout), requires_grad, cls)
 
 
 def pin_memory(self, device=None):

@@ -1,6 +1,7 @@
 """Shape, type and place of a tensor."""
 import numpy as np
 
+from .. import _config
 from .._backends import device_of, of_array
 from .._core.tensor import InferenceVersion
 from .._dtypes import of_numpy
@@ -16,7 +17,7 @@ class Size(tuple):
         return int(np.prod(self, dtype=np.int64))
 
     def __repr__(self):
-        return f"ringgrad.Size({list(self)})"
+        return f"{_config.NAME}.Size({list(self)})"
 
     def __getitem__(self, index):
         item = tuple.__getitem__(self, index)
@@ -108,7 +109,9 @@ def _device(self):
 
 
 def _version(self):
-    """How often the memory of this tensor was written in place."""
+    """How often the memory of this tensor was written in place.  RuntimeError for an inference tensor, of which nobody counts it."""
+    if type(self._cell) is not list:
+        raise RuntimeError("Inference tensors do not track version counter.")
     return list.__getitem__(self._cell, 0)
 
 
@@ -120,6 +123,6 @@ ATTRIBUTES = {
     "nbytes": property(lambda self: int(self._data.size) * self._data.itemsize), "dtype": property(_dtype), "device": property(_device),
     "is_cuda": property(lambda self: _device(self).type == "cuda"), "is_cpu": property(lambda self: _device(self).type == "cpu"),
     "is_floating_point": is_floating_point, "is_complex": is_complex, "is_inference": is_inference, "_version": property(_version),
-    "is_sparse": property(lambda self: False), "is_quantized": property(lambda self: False), "is_meta": property(lambda self: False),
+    "is_quantized": property(lambda self: False), "is_meta": property(lambda self: False),
     "is_xpu": property(lambda self: False), "is_mps": property(lambda self: False),
 }

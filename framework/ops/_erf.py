@@ -98,12 +98,54 @@ def _small_or_tail(x, from_tail, from_inner):
 
 def _tail(a):
     """erfc(a) for a > 0.46875.  exp(-a^2) is split so that the rounding of a^2 does no harm."""
+    ratio = _scaled_tail(a)
+    head = np.trunc(np.minimum(a, 30) * 16) / 16
+    tail = np.exp(-head * head) * np.exp(-(a - head) * (a + head)) * ratio
+    return np.where(a > 27, np.where(np.isnan(a), a, 0), tail)
+
+
+def _scaled_tail(a):
+    """exp(a^2) erfc(a) for a > 0.46875."""
     ratio = np.polyval(_C, a) / np.polyval(_D, a)
     far = a > 4
     if far.any():
         b = a[far]
         t = 1 / (b * b)
         ratio[far] = (1 / math.sqrt(math.pi) - t * np.polyval(_P, t) / np.polyval(_Q, t)) / b
-    head = np.trunc(np.minimum(a, 30) * 16) / 16
-    tail = np.exp(-head * head) * np.exp(-(a - head) * (a + head)) * ratio
-    return np.where(a > 27, np.where(np.isnan(a), a, 0), tail)
+    return ratio
+
+
+def erfcx(x):
+    """exp(x^2) erfc(x) of a float32 or float64 array, in its type."""
+    flat = x.reshape(-1).astype(np.float64)
+    a = np.absolute(flat)
+    with np.errstate(all="ignore"):
+        out = np.exp(flat * flat) * erfc(flat)
+        far = a > 0.46875
+        tail = _scaled_tail(np.where(far, a, 1))
+        out = np.where(far, np.where(flat > 0, tail, 2 * np.exp(flat * flat) - tail), out)
+    return np.where(flat == np.inf, 0, out).reshape(x.shape).astype(x.dtype)
+
+
+def log_ndtr(x):
+    """The logarithm of the standard normal distribution function, of a float32 or float64 array, in its type."""
+    wide = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        low = np.log(erfcx(np.maximum(-wide, 0) * math.sqrt(0.5)) / 2) - wide * wide / 2
+        high = np.log1p(-erfc(np.maximum(wide, -1) * math.sqrt(0.5)) / 2)
+    return np.where(wide < -1, np.where(wide == -np.inf, -np.inf, low), high).astype(x.dtype)
+
+
+def ndtri(x):
+    """The inverse of the standard normal distribution function: by `erfinv` in the middle, elsewhere Newton's steps on `log_ndtr`."""
+    p = x.astype(np.float64)
+    with np.errstate(all="ignore"):
+        outer = np.minimum(p, 1 - p)
+        goal = np.log(np.where(outer > 0, outer, 0.1))
+        z = -np.sqrt(np.maximum(-2 * goal - np.log(np.maximum(-4 * math.pi * goal, 1)), 0.01))
+        for _ in range(6):
+            now = log_ndtr(z)
+            z = z - (now - goal) * np.exp(now + z * z / 2) * math.sqrt(2 * math.pi)
+        out = np.where(outer < 0.1, np.where(p < 0.5, z, -z), erfinv(2 * p - 1) * math.sqrt(2))
+    out = np.where(p == 0, -np.inf, np.where(p == 1, np.inf, np.where((p < 0) | (p > 1), np.nan, out)))
+    return out.astype(x.dtype)

@@ -9,7 +9,8 @@ import math
 import numpy as np
 
 from .. import _mkl
-from .._core.op import F32, REGISTRY
+from .._core.op import REGISTRY
+from .._core.recording import F32
 from .._numba import available
 from .attention import _product as product
 from .cross_entropy import _checked as targets

@@ -15,8 +15,10 @@ _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617
 _FAR = 10.0  # from here on Stirling's series has converged
 
 
-def _in_double(fn):
+def in_double(fn):
+    """`fn` of arrays (one type, or the first one's), computed in float64 and without warnings, in the type of the first."""
     def computed(x, *args):
+        args = [a.astype(np.float64) if isinstance(a, np.ndarray) else a for a in args]
         with np.errstate(all="ignore"):
             return fn(x.astype(np.float64), *args).astype(x.dtype)
     return computed
@@ -27,7 +29,7 @@ def _sin_pi(x):
     return np.sin(np.pi * np.abs(x - np.rint(x)))
 
 
-@_in_double
+@in_double
 def lgamma(x):
     """log |gamma(x)|: inf at 0, -1, -2, ..."""
     z = np.where(x < 0.5, 1 - x, x) - 1
@@ -38,7 +40,7 @@ def lgamma(x):
     return np.where(np.isinf(x), np.inf, out)
 
 
-@_in_double
+@in_double
 def digamma(x):
     """gamma'(x) / gamma(x): -inf at 0 (inf at -0), nan at -1, -2, ..."""
     y = np.where(x < 0.5, 1 - x, x)
@@ -51,21 +53,26 @@ def digamma(x):
     return np.where(x == 0, np.copysign(np.inf, -x), np.where((x < 0) & (turn == 0), np.nan, out))
 
 
-@_in_double
+@in_double
 def zeta(q, s):
-    """Hurwitz' zeta function: the sum of (q + k)^-s over k = 0, 1, 2, ..., for an integer s > 1; inf at q = 0, -1, -2, ..."""
+    """Hurwitz' zeta function: the sum of (q + k)^-s over k = 0, 1, 2, ...; inf at q = 0, -1, -2, ...
+
+    s: a number or an array; inf at 1, nan below, and nan where q < 0 for an s that is not whole.  Euler and Maclaurin's sum, DLMF 25.11.5.
+    """
     steps = int(np.ceil(np.max(np.where(np.isfinite(q), np.maximum(_FAR - q, 0), 0), initial=0)))
-    total, y = np.zeros_like(q), q.copy()
+    total, y = np.zeros(np.broadcast_shapes(q.shape, np.shape(s))), q.copy()
+    s = np.asarray(s, np.float64)
     for _ in range(steps):
         near = y < _FAR
-        total += np.where(near, y ** -float(s), 0)
+        total += np.where(near, y ** -s, 0)
         y = np.where(near, y + 1, y)
-    total += y ** (1.0 - s) / (s - 1) + 0.5 * y ** -float(s)
-    factor = float(s)
+    total = total + y ** (1.0 - s) / (s - 1) + 0.5 * y ** -s
+    factor = s
     for k, b in enumerate(_BERNOULLI, 1):
         total += b / math.factorial(2 * k) * factor * y ** (1.0 - s - 2 * k)
-        factor *= (s + 2 * k - 1) * (s + 2 * k)
-    return np.where((q <= 0) & (q == np.floor(q)), np.inf, total)
+        factor = factor * (s + 2 * k - 1) * (s + 2 * k)
+    total = np.where((q <= 0) & (q == np.floor(q)), np.inf, np.where((q < 0) & (s != np.floor(s)), np.nan, total))
+    return np.where(s == 1, np.inf, np.where(s < 1, np.nan, total))
 
 
 def polygamma(x, n):

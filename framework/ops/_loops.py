@@ -104,9 +104,9 @@ def normalize_channels_gradient(g, x, mean, rstd, factor, level, slope, y):
 
 @loop
 def relu_gradient(g, out, y):
-    """y = g where out > 0.  All flat."""
+    """y = g where out, never negative, is not 0.  All flat."""
     for i in range(g.size):
-        y[i] = g[i] * (ONE if out[i] > ZERO else ZERO)
+        y[i] = g[i] if out[i] != ZERO else ZERO
 
 
 @loop

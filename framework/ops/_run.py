@@ -8,8 +8,9 @@ def run(op, xp, *inputs, **attrs):
 
     attrs: every attribute that has no default.
     """
-    if isinstance(inputs[0], Tensor):
-        return op.apply(inputs, {**op.attrs, **attrs})
+    for i in inputs:
+        if isinstance(i, Tensor):
+            return op.apply(inputs, {**op.attrs, **attrs})
     return op.kernels[type(inputs[0])](xp, *inputs, **attrs)
 
 
@@ -20,3 +21,11 @@ def zeros_beside(g, shape):
     with backend.on_device_of(a):
         zeros = backend.xp.zeros(shape, a.dtype)
     return wrap(zeros) if isinstance(g, Tensor) else zeros
+
+
+def refuses_gradient(record, name):
+    """Declare that `record` has no derivative with respect to its input `name`: asked for, it raises NotImplementedError, as in torch."""
+    @record.vjp(name)
+    def _(xp, g):
+        raise NotImplementedError(f"the derivative for '{name}' of {record.name} is not implemented; detach() it, if no gradient is needed")
+    _.refuses = True

@@ -5,6 +5,7 @@ from .._core.op import op
 from .._core.promotion import same
 from . import _gelu
 from ._layer_types import floats_only
+from ._masked import kept
 from ._run import run
 from .exponential import sigmoid
 from .special import erf
@@ -22,7 +23,7 @@ def relu(xp, x):
 
 @relu.vjp("x")
 def _(xp, g, out):
-    return g * (out > 0)
+    return kept(xp, g, out != 0)  # True for nan, which torch lets through
 
 
 @relu.kernel("numpy")
@@ -32,7 +33,8 @@ def _(xp, x):
 
 @relu.kernel("numpy", vjp="x")
 def _(xp, g, out):
-    return g * (out > ZERO[out.dtype.char])
+    zero = ZERO[out.dtype.char]
+    return np.where(out, g, zero) if out.size < 256 else kept(np, g, out != zero)
 
 
 @op(promote=same, cuda="out = x > 0 ? x : x * negative_slope")
@@ -73,7 +75,7 @@ def elu(xp, x, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0)
 
 @elu.vjp("x")
 def _(xp, g, x, alpha, scale, input_scale):
-    return xp.where(x > 0, g * scale, g * (xp.exp(xp.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)))
+    return xp.where(x <= 0, g * (xp.exp(xp.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)), g * scale)
 
 
 @op(promote=floats_only("silu"), cuda="out = x / (1 + exp(-x))")
@@ -137,7 +139,7 @@ def hardtanh(xp, x, min_val: float = -1.0, max_val: float = 1.0):
 
 @hardtanh.vjp("x")
 def _(xp, g, x, min_val, max_val):
-    return g * xp.logical_and(x > min_val, x < max_val)
+    return kept(xp, g, xp.logical_not(xp.logical_or(x <= min_val, x >= max_val)))
 
 
 @op(promote=floats_only("hardsigmoid"), cuda="out = (x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6")
@@ -148,7 +150,7 @@ def hardsigmoid(xp, x):
 
 @hardsigmoid.vjp("x")
 def _(xp, g, x):
-    return g * xp.logical_and(x > -3, x < 3) / 6
+    return kept(xp, g, xp.logical_and(x > -3, x < 3)) / 6
 
 
 @op(promote=floats_only("hardswish"), cuda="out = x * ((x < -3 ? 0 : x > 3 ? 6 : x + 3) / 6)")
@@ -170,7 +172,7 @@ def threshold(xp, x, threshold: float, value: float):
 
 @threshold.vjp("x")
 def _(xp, g, x, threshold):
-    return g * (x > threshold)
+    return kept(xp, g, xp.logical_not(x <= threshold))
 
 
 @op(promote=floats_only("hardshrink"), cuda="out = x * (fabs(x) > lambd)")
@@ -181,7 +183,7 @@ def hardshrink(xp, x, lambd: float = 0.5):
 
 @hardshrink.vjp("x")
 def _(xp, g, x, lambd):
-    return g * (xp.absolute(x) > lambd)
+    return kept(xp, g, xp.logical_not(xp.absolute(x) <= lambd))
 
 
 @op(promote=floats_only("softshrink"), cuda="out = x > lambd ? x - lambd : x < -lambd ? x + lambd : x * 0")
@@ -192,7 +194,7 @@ def softshrink(xp, x, lambd: float = 0.5):
 
 @softshrink.vjp("x")
 def _(xp, g, x, lambd):
-    return g * (xp.absolute(x) > lambd)
+    return kept(xp, g, xp.logical_not(xp.absolute(x) <= lambd))
 
 
 @op(promote=floats_only("gelu"))

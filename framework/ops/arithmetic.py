@@ -6,6 +6,8 @@ from .._core.op import op
 from .._core.promotion import refuse, refusing, same, to_float, with_exact_numbers
 from ._parts import is_complex, is_number, unit
 
+BLOCK = 1 << 16  # elements
+
 BOOL, INTEGER, COMPLEX = _dtypes.BOOL, _dtypes.INTEGER, _dtypes.COMPLEX
 
 
@@ -48,6 +50,23 @@ def _(xp, g):
 def add_scaled(xp, x, y, alpha: float = 1):
     """x + alpha * y: torch's add(x, y, alpha=alpha)."""
     return xp.add(x, y * (alpha if x.dtype.kind in "fVc" else np.asarray(alpha).astype(x.dtype)[()]))
+
+
+def _add_scaled_to(x, y, alpha):
+    """x += alpha * y for large NumPy arrays of one float type, in blocks that stay in the cache; False for others."""
+    if not (type(x) is type(y) is np.ndarray and x.size > BLOCK and x.shape == y.shape and x.dtype is y.dtype and x.dtype.kind == "f"
+            and x.dtype.itemsize > 2 and x.flags.c_contiguous and y.flags.c_contiguous):
+        return False
+    if isinstance(alpha, complex) or x is not y and np.may_share_memory(x, y):
+        return False
+    x, y, scratch = x.reshape(-1), y.reshape(-1), np.empty(BLOCK, x.dtype)
+    for start in range(0, x.size, BLOCK):
+        part = x[start:start + BLOCK]
+        part += np.multiply(y[start:start + BLOCK], alpha, out=scratch[:part.size])
+    return True
+
+
+add_scaled.writer = _add_scaled_to
 
 
 @add_scaled.vjp("x")

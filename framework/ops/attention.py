@@ -86,7 +86,7 @@ def _differentiable_softmax(xp, q, k, mask, causal, scale, p):
             scores = scores + (bias if isinstance(bias, Tensor) else wrap(bias))
     if mask is None:
         return run(softmax, xp, scores, axis=-1)
-    blind = wrap(p.sum(axis=-1, keepdims=True) == 0)  # queries that may look nowhere
+    blind = wrap(unwrap(p).sum(axis=-1, keepdims=True) == 0)  # queries that may look nowhere
     return xp.where(blind, 0.0, run(softmax, xp, xp.where(blind, 0.0, scores), axis=-1))
 
 

@@ -30,6 +30,15 @@ def _(xp, g, target, weight, x_shape, ignore_index, reduction):
     return _unmatrix(xp, _per_row(xp, g) * _like(g, slope), x_shape)
 
 
+@nll_loss.kernel("numpy", vjp="x")
+def _(xp, g, target, weight, x_shape, ignore_index, reduction):
+    t = target.reshape(-1)
+    w, divisor = _weights(np, t, weight, ignore_index, reduction, g.dtype)
+    rows = np.zeros((len(t), _classes(x_shape)), g.dtype)
+    rows[np.arange(len(t)), _safe(np, t, ignore_index)] = g.reshape(-1) * (-w / divisor)
+    return _unmatrix(np, rows, x_shape)
+
+
 @op(promote=floats_only("cross_entropy"), broadcasts=False, grad_name="NllLoss")
 def cross_entropy(xp, x, target, weight=None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
     """nll_loss of log_softmax(x).  label_smoothing: the share of the target's probability that is spread evenly over all classes.

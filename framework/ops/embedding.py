@@ -31,7 +31,7 @@ def _check(x, indices):
 @embedding.kernel("numpy")
 def _(xp, x, indices, padding_idx=-1, scale_grad_by_freq=False):
     _check(x, indices)
-    if indices.size and (indices.min() < 0 or indices.max() >= len(x)):
+    if indices.size and indices.view(f"u{indices.itemsize}").max() >= len(x):  # a negative number is a very large unsigned one
         wrong = indices[(indices < 0) | (indices >= len(x))][0]
         raise IndexError(f"index out of range in self: {int(wrong)} is not a row of a table with {len(x)} rows")
     return x.take(indices, axis=0)

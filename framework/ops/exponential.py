@@ -76,7 +76,7 @@ def _(xp, g, x):
     return g / (x * LN10)
 
 
-@op(promote=to_float)
+@op(grad_name="Log1P", promote=to_float)
 def log1p(xp, x):
     """log(1 + x), exact also for small x."""
     return xp.log1p(x)

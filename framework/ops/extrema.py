@@ -71,21 +71,21 @@ for _op in (amax, amin):
 
 # -- values and places: the gradient goes to the place ------------------------------------------------------------------
 
-@op(promote=_ordered("max"), grad_name="Max", fast=False)
+@op(promote=_ordered("max"), grad_name="Max", several=True)
 def max_along(xp, x, axis: int, keepdims: bool = False):
     """(values, indices) of the largest elements along one axis; the first of several, and the first nan where there is one."""
     _refuse_empty("max", x, axis)
     return amax.kernels[type(x)](xp, x, axis, keepdims), x.argmax(axis, keepdims=keepdims)
 
 
-@op(promote=_ordered("min"), grad_name="Min", fast=False)
+@op(promote=_ordered("min"), grad_name="Min", several=True)
 def min_along(xp, x, axis: int, keepdims: bool = False):
     """(values, indices) of the smallest elements along one axis; the first of several, and the first nan where there is one."""
     _refuse_empty("min", x, axis)
     return amin.kernels[type(x)](xp, x, axis, keepdims), x.argmin(axis, keepdims=keepdims)
 
 
-@op(promote=_ordered("median", _dtypes.BOOL), grad_name="Median", fast=False)
+@op(promote=_ordered("median", _dtypes.BOOL), grad_name="Median", several=True)
 def median_along(xp, x, axis: int, keepdims: bool = False):
     """(values, indices) of the middle elements along one axis, the lower of two; nan, and its place, where there is one."""
     _refuse_empty("median", x, axis)

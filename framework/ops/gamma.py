@@ -1,11 +1,11 @@
-"""The gamma function's logarithm, its derivatives, and Bessel functions, elementwise.  Integers become the default float."""
+"""The gamma function's logarithm, its derivatives, incomplete forms, zeta, and Bessel's I, elementwise.  Integers become the default float."""
 import numpy as np
 
 from .. import _dtypes
 from .._core.op import op
-from .._core.promotion import refusing, to_float
-from . import _gamma
-from ._run import run
+from .._core.promotion import refusing, same, to_float
+from . import _gamma, _incomplete_gamma
+from ._run import refuses_gradient, run
 
 
 def _on_gpu():
@@ -83,3 +83,44 @@ def _over(xp, out, x):
     """out / x, whose limit at 0 is 1/2."""
     zero = x == 0
     return xp.where(zero, 0.5, out / xp.where(zero, 1, x))
+
+
+def _incomplete(name, upper, doc):
+    def forward(xp, x, y):
+        return _incomplete_gamma.gammainc(x, y, upper) if xp is np else getattr(_on_gpu(), name)(x, y)
+    forward.__name__, forward.__doc__ = {"gammainc": "igamma", "gammaincc": "igammac"}[name], doc
+    return op(promote=refusing(same, forward.__name__, _dtypes.COMPLEX, _dtypes.INTEGER, _dtypes.BOOL), fast=False)(forward)
+
+
+igamma = _incomplete("gammainc", False, "The regularised lower incomplete gamma function P(x, y), x the parameter.")
+igammac = _incomplete("gammaincc", True, "The regularised upper incomplete gamma function Q(x, y) = 1 - P(x, y), x the parameter.")
+refuses_gradient(igamma, "x")
+refuses_gradient(igammac, "x")
+
+
+def _gamma_density(xp, x, y):
+    return xp.exp((x - 1) * xp.log(y) - y - run(lgamma, xp, x))
+
+
+@igamma.vjp("y")
+def _(xp, g, x, y):
+    return g * _gamma_density(xp, x, y)
+
+
+@igammac.vjp("y")
+def _(xp, g, x, y):
+    return xp.negative(g * _gamma_density(xp, x, y))
+
+
+@op(promote=refusing(to_float, "zeta", _dtypes.COMPLEX), fast=False)
+def zeta(xp, x, y):
+    """Hurwitz' zeta function: the sum of (y + k)^-x over k = 0, 1, 2, ...; inf at x = 1, nan below."""
+    return _gamma.zeta(y, x) if xp is np else _on_gpu().zeta(x, y)
+
+
+@zeta.vjp("y")
+def _(xp, g, x, y):
+    return xp.negative(g * x * run(zeta, xp, x + 1, y))
+
+
+refuses_gradient(zeta, "x")

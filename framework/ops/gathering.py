@@ -36,6 +36,22 @@ def take_along_axis(xp, x, indices, axis: int):
     return x[tuple(everywhere(xp, indices, axis))]
 
 
+@take_along_axis.kernel("numpy")
+def _(xp, x, indices, axis):
+    """Of a whole block of memory, by one index per element: a third of the time."""
+    n = indices.ndim
+    axis %= n
+    fits = x.ndim == n and all(a <= b for d, (a, b) in enumerate(zip(indices.shape, x.shape)) if d != axis)
+    if not (fits and x.flags.c_contiguous and indices.size):
+        return take_along_axis.forward(np, x, indices, axis)
+    steps = [s // x.itemsize for s in x.strides]
+    at = indices * steps[axis] if steps[axis] != 1 else indices
+    if indices.size and (x.shape[axis] == 0 or indices.view(f"u{indices.itemsize}").max() >= x.shape[axis] or at.dtype != np.int64):
+        return take_along_axis.forward(np, x, indices, axis)  # it counts negative ones from the end, and refuses
+    start = sum((np.arange(indices.shape[d]) * steps[d]).reshape(-1, *(1,) * (n - d - 1)) for d in range(n) if d != axis)
+    return x.reshape(-1).take(at + start, mode="clip")
+
+
 @take_along_axis.vjp("x")
 def _(xp, g, x_shape, indices, axis):
     return run(add_along_axis, xp, g, indices, shape=x_shape, axis=axis)

@@ -77,7 +77,7 @@ def _check_holds(dtype, number):
         raise RuntimeError(f"value cannot be converted to type {_dtypes.of_numpy(dtype).name} without overflow: {number}")
 
 
-@op(promote=assign_types, fast=False, grad_name="Copy")
+@op(promote=assign_types, fast=False, grad_name="torch::autograd::CopyBackwards")
 def assign(xp, x, y):
     """`y` in the type and, broadcast, in the shape of `x`: what a copy into `x` leaves there; used in place only."""
     if y.shape == x.shape:

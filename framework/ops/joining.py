@@ -64,7 +64,7 @@ def _(xp, g, shapes, axis):
     return [g[(*before, i, ...)] for i in range(len(shapes))]
 
 
-@op(view=True, fast=False)
+@op(view=True, several=True)
 def split(xp, x, indices: tuple, axis: int = 0):
     """Pieces of `x` along `axis`, cut before each of `indices`: views.  (*a, n, *b) -> [(*a, n_i, *b)]"""
     before = (slice(None),) * wrap_dim(axis, x.ndim)
@@ -80,7 +80,7 @@ def _(xp, g, x_shape, indices, axis):
                            for p, a, b in zip(g, cuts, cuts[1:])], axis)
 
 
-@op(view=True, fast=False, grad_name="Unbind")
+@op(view=True, several=True, grad_name="Unbind")
 def unstack(xp, x, axis: int = 0):
     """The parts of `x` at each place of `axis`, without that dimension: views.  (*a, n, *b) -> n times (*a, *b)"""
     before = (slice(None),) * wrap_dim(axis, x.ndim)

@@ -104,14 +104,22 @@ def det(xp, x):
 @det.vjp("x")
 def _(xp, g, x, out):
     g = _rows(xp, _rows(xp, g))
-    if not bool((out == 0).any()):
+    if not _near_singular(x, out):
         factor = _rows(xp, _rows(xp, xp.conj(out) if is_complex(out) else out))
         return g * factor * _h(xp, run(inv, xp, x))
     return g * _cofactors(xp, x)
 
 
+def _near_singular(x, det_of_x):
+    """Whether a determinant is within rounding of 0: beside the product of the lengths of its rows, which bounds it (Hadamard)."""
+    a, d = getattr(x, "_data", x), getattr(det_of_x, "_data", det_of_x)
+    xp = BACKENDS[type(a)].xp
+    bound = xp.prod(xp.sqrt(xp.sum(xp.absolute(a) ** 2, -1)), -1)
+    return bool(xp.any(xp.absolute(d) <= 100 * np.finfo(a.dtype).eps * bound))
+
+
 def _cofactors(xp, x):
-    """The conjugate cofactor matrix of a singular matrix, by its singular values (not for differentiating again)."""
+    """The conjugate cofactor matrix by singular values, none of which is divided by; differentiable again where they differ."""
     u, s, vh = run(svd, xp, x, full_matrices=False)
     n = s.shape[-1]
     others = xp.prod(xp.where(_eye(s) == 1, 1, _columns(xp, s) * np.ones((n, 1))), -1)

@@ -73,7 +73,7 @@ def sinc(xp, x):
 def _(xp, g, x):
     zero = x == 0
     y = xp.where(zero, 1, x) * math.pi
-    return g * xp.where(zero, 0, (xp.cos(y) - xp.sin(y) / y) / xp.where(zero, 1, x))
+    return xp.where(zero, 0, g * ((xp.cos(y) - xp.sin(y) / y) / xp.where(zero, 1, x)))
 
 
 @op(promote=refusing(to_float, "xlog1py", _dtypes.COMPLEX), fast=False)

@@ -7,6 +7,7 @@ import numpy as np
 from .._backends import BACKENDS
 from .._core.op import op
 from ._layer_types import floats_only
+from ._masked import kept
 from ._run import run
 
 BLOCK = 1 << 17  # elements that are worked on at a time on the CPU
@@ -96,9 +97,9 @@ def spread_to_max(xp, x, where, shape: tuple = (), kernel: tuple = (), stride: t
     for some in _blocks(xp, y):
         for number, place in enumerate(places):
             if apart:
-                xp.multiply(x[some], where[some] == number, out=y[some][place])
+                y[some][place] = kept(xp, x[some], where[some] == number)
             else:
-                y[some][place] += x[some] * (where[some] == number)
+                y[some][place] += kept(xp, x[some], where[some] == number)
     return y if tuple(sizes) == shape[2:] else y[_inside(padding, shape[2:])]
 
 
@@ -114,7 +115,7 @@ def take_max(xp, x, where, kernel: tuple = (), stride: tuple = (), padding: tupl
     padded = _padded(xp, x, _reach(kernel, out, stride, padding, dilation, x.shape[2:]), padding, 0)
     y = xp.zeros(where.shape, x.dtype)
     for number, place in enumerate(_places(kernel, out, stride, dilation)):
-        y += padded[place] * (where == number)
+        y += kept(xp, padded[place], where == number)
     return y
 
 

@@ -85,3 +85,45 @@ def integers(xp, x, low: int, high: int, generator: object = None):
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
     return _source(x, generator).integers(low, high, x.shape, x.dtype)
+
+
+@_random
+def cauchy(xp, x, median: float = 0.0, sigma: float = 1.0, generator: object = None):
+    """Cauchy numbers: density sigma / pi / ((x - median)^2 + sigma^2)."""
+    if not sigma > 0:
+        raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
+    return _scaled(xp.tan((_source(x, generator).uniform(x.shape, x.dtype) - 0.5) * np.pi), sigma, median).astype(x.dtype, copy=False)
+
+
+@_random
+def geometric(xp, x, p: float, generator: object = None):
+    """The number of the first success, 1, 2, ..., in trials that succeed with probability `p`."""
+    if not 0 < p < 1:
+        raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
+    u = _source(x, generator).uniform(x.shape, np.dtype(np.float64))
+    return xp.maximum(xp.ceil(xp.log1p(-u) / np.log1p(-p)), 1).astype(x.dtype)
+
+
+@_random
+def poisson(xp, x, generator: object = None):
+    """Poisson numbers, each element of `x` a rate.  On CUDA they are drawn on the host."""
+    rates = x if xp is np else x.get()
+    if not bool((rates >= 0).all()):
+        raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
+    return xp.asarray(_source(x, generator).on_host().poisson(rates.astype(np.float64))).astype(x.dtype)
+
+
+@op(random=True, fast=False)
+def binomial(xp, x, y, generator: object = None):
+    """The number of successes among `x` trials that succeed with probability `y`.  On CUDA they are drawn on the host."""
+    count, chance = (a.astype(np.float64) if xp is np else a.get().astype(np.float64) for a in (x, y))
+    if not bool((count >= 0).all()):
+        raise RuntimeError("invalid binomial count, expected all counts to be non-negative")
+    if not bool(((chance >= 0) & (chance <= 1)).all()):
+        raise RuntimeError("invalid binomial probability, expected all probabilities to lie between 0 and 1")
+    return xp.asarray(_source(x, generator).on_host().binomial(np.rint(count).astype(np.int64), chance)).astype(x.dtype)
+
+
+@binomial.vjp("x", "y")
+def _(xp, g, x_shape, y_shape):
+    return xp.zeros_like(g), xp.zeros_like(g)

@@ -81,6 +81,20 @@ def _product_of_the_others(xp, x, axis):
     return xp.reshape(left * right, x.shape)
 
 
+@op(promote=same, grad_name="Nansum")
+def nansum(xp, x, axis: tuple = None, keepdims: bool = False):
+    """The sum, nan counted as zero.  Real floating-point numbers only."""
+    total = sum_.kernels[type(x)](xp, x, axis, keepdims)
+    if xp is np and not np.isnan(total).any():
+        return total
+    return sum_.kernels[type(x)](xp, xp.where(xp.isnan(x), 0, x), axis, keepdims)
+
+
+@nansum.vjp("x")
+def _(xp, g, x, axis):
+    return xp.where(xp.isnan(x), 0, spread(xp, g, x.shape, axis))
+
+
 def _mean_types(raw, backend):
     kind = raw[0].dtype.kind
     if kind in WHOLE:
@@ -114,7 +128,10 @@ def _spread_types(name):
 
 def _variance(xp, x, axis, correction, keepdims):
     off = x - mean.forward(xp, x, axis, True)
-    squares = off.real * off.real + off.imag * off.imag if x.dtype.kind == "c" else off * off
+    if x.dtype.kind == "c":
+        squares = off.real * off.real + off.imag * off.imag
+    else:
+        squares = xp.multiply(off, off, out=off) if xp is np and x.ndim else off * off
     total = sum_.kernels[type(x)](xp, squares, axis, keepdims)
     return total / max(0, reduced_size(x.shape, axis) - correction)
 
@@ -227,7 +244,12 @@ def _(xp, g, x, out, ord, axis):  # noqa: A002
 
 
 def share(xp, g, winners, axis):
-    """`g` (dimensions kept) divided evenly among the `winners` along `axis`, which tied; a bool array or Tensor."""
+    """`g` (dimensions kept) divided evenly among the `winners` along `axis`, which tied; a bool array or Tensor.
+
+    As in torch, an infinite gradient makes nan of the others where `axis` is given, and zeros where it is not.
+    """
+    if axis is None:
+        return xp.where(winners, g / xp.astype(xp.sum(winners), dtype_of(g)), 0)
     winners = xp.astype(winners, dtype_of(g))
     return winners * (g / xp.sum(winners, axis, keepdims=True))
 

@@ -6,6 +6,7 @@ import numpy as np
 from .. import _dtypes
 from .._backends import BACKENDS
 from .._core.op import op
+from .._core.tensor import Tensor
 from ._run import run, zeros_beside
 from .gathering import add_along_axis, everywhere, scatter, take_along_axis
 
@@ -70,7 +71,7 @@ def _(xp, g, x, indices, y, out, axis, reduce, include_self):
     if reduce in ("amax", "amin"):
         gx, gy = _extreme_gradients(xp, g, x, indices, y, out, axis, include_self)
     elif reduce == "prod":
-        return _product_gradients(xp, g, x, indices, y, axis, include_self)
+        return _product_gradients(xp, g, x, indices, y, out, axis, include_self)
     else:
         if reduce == "mean":
             g = g / _raw_counts(x, indices, axis, include_self)
@@ -116,22 +117,40 @@ def _raw_untouched(x, indices, axis):
     return out
 
 
-def _product_gradients(xp, g, x, indices, y, axis, include_self):
-    """g times the product of the others, by division; a lone zero gets the product of the rest.
+def _product_gradients(xp, g, x, indices, y, out, axis, include_self):
+    """g times the product of the others, by division; where that would be by zero, the product with a one in its place.
 
-    Differentiated again it is right where nothing is zero.
+    Where several zeros of `y` meet in one place the gradient for `y` cannot be differentiated again, as in torch.
     """
+    def product(x, y):
+        return run(scatter_reduce, xp, x, indices, y, axis=axis, reduce="prod", include_self=include_self)
+
     x_zero, y_zero = x == 0, y == 0
-    x_one, y_one = xp.where(x_zero, 1, x), xp.where(y_zero, 1, y)
-    kind = _raw(g).dtype
-    product = run(scatter_reduce, xp, x_one, indices, y_one, axis=axis, reduce="prod", include_self=include_self)
-    here = xp.astype(x_zero, kind)
-    if not include_self:
-        here = run(scatter, xp, here, indices, 0, axis=axis)
-    zeros = here + run(add_along_axis, xp, xp.astype(y_zero, kind), indices, shape=tuple(x.shape), axis=axis)
-    through = g * product
-    gx = through / x_one * xp.where(zeros == here, 1, 0)
+    x_one = xp.where(x_zero, 1, x)
+    gx = g * (product(x_one, y) if include_self and bool(_raw(x_zero).any()) else out) / x_one
     if not include_self:
         gx = run(scatter, xp, xp.where(_raw_untouched(x, indices, axis), g, gx), indices, 0, axis=axis)
-    gy = _read(xp, through, indices, axis) / y_one * xp.where(_read(xp, zeros, indices, axis) == xp.astype(y_zero, kind), 1, 0)
+    gy = _read(xp, g * out, indices, axis) / xp.where(y_zero, 1, y)
+    if bool(_raw(y_zero).any()):
+        kind = _raw(g).dtype
+        zeros = _read(xp, run(add_along_axis, xp, xp.astype(y_zero, kind), indices, shape=tuple(x.shape), axis=axis), indices, axis)
+        alone = y_zero & (zeros == 1)
+        gy = xp.where(alone, _read(xp, g * product(x, xp.where(alone, 1, y)), indices, axis), gy)
+        if isinstance(g, Tensor) and bool((_raw(zeros) > 1).any()):
+            gy = run(delayed_error, xp, gy, words="scatter_reduce(): Double backward is unsupported for src when >1 zeros in src are scattered to "
+                                                  "the same position in self")
     return gx, gy
+
+
+@op()
+def delayed_error(xp, x, words: str):
+    """A copy of `x` whose gradient is refused: RuntimeError(words)."""
+    return x.copy()
+
+
+@delayed_error.vjp("x")
+def _(xp, g, words):
+    raise RuntimeError(words)
+
+
+delayed_error.rules[0].fn.refuses = True

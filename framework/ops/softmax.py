@@ -4,6 +4,7 @@ import numpy as np
 from .._core.op import op
 from ._layer_types import floats_only
 
+BLOCK = 1 << 18  # bytes
 SAFE = 1e-6  # rows whose exponentials sum to less lost digits (or everything) to the common maximum
 
 
@@ -59,8 +60,14 @@ def _(xp, x, axis=-1):
 def _(xp, x, axis=-1):
     if not _has_rows(x, axis):
         return log_softmax.forward(np, x, axis)
-    _, total, high = row_exponentials(x)
-    return x - (np.log(total) + high)
+    y = np.empty_like(x, order="C")
+    for rows in _blocks(x):
+        e, high = np.exp(x[rows], out=y[rows]), 0
+        total = row_sums(e)
+        if not (np.minimum.reduce(total, None) > SAFE and np.maximum.reduce(total, None) < np.inf):  # too far from 0 as they are
+            _, total, high = row_exponentials(x[rows], out=e)
+        np.subtract(x[rows], np.log(total) + high, out=e)
+    return y
 
 
 @softmax.kernel("numpy", vjp="x")
@@ -76,13 +83,24 @@ def _(xp, g, out, axis):
 def _(xp, g, out, axis):
     if not _has_rows(out, axis):
         return log_softmax.rules[0].fn(np, g, out, axis)
-    t = np.exp(out)
-    t *= row_sums(g)
-    return np.subtract(g, t, out=t)
+    t = np.empty_like(out, order="C")
+    for rows in _blocks(out):
+        part = np.exp(out[rows], out=t[rows])
+        part *= row_sums(g[rows])
+        np.subtract(g[rows], part, out=part)
+    return t
 
 
 def _has_rows(x, axis):
     return x.size and x.ndim and axis in (-1, x.ndim - 1) and x.dtype.kind == "f"
+
+
+def _blocks(x):
+    """Slices of the first axis that stay in the cache from one pass to the next; all of it where there are no others."""
+    if x.ndim == 1 or x.nbytes <= 4 * BLOCK:
+        return [...]
+    rows = max(1, BLOCK * len(x) // x.nbytes)
+    return [slice(i, i + rows) for i in range(0, len(x), rows)]
 
 
 def row_sums(x):

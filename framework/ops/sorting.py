@@ -17,10 +17,31 @@ def _spread_back(op_with_indices):
 
 def order(xp, x, axis, descending):
     """Indices that sort `x` along `axis`; equal elements keep their order."""
+    if xp is np and x.dtype in _NARROW and x.ndim and x.shape[axis] > 16:
+        return np.moveaxis(_ranked(np.moveaxis(x, axis, -1), descending), -1, axis)
     if not descending:
         return xp.argsort(x, axis=axis, kind="stable")
     n = x.shape[axis]
     return n - 1 - xp.flip(xp.argsort(xp.flip(x, axis), axis=axis, kind="stable"), axis)
+
+
+_NARROW = {np.dtype(t) for t in (np.float32, np.int32)}
+
+
+def _ranked(x, descending):
+    """The stable order along the last axis of 32-bit numbers: the bits of each, made to rise with it, before its place in one 64-bit key.
+
+    NumPy sorts such keys with vectors, several times as fast as it finds a stable order.
+    """
+    bits = np.ascontiguousarray(x + 0 if x.dtype.kind == "f" else x).view(np.int32)  # + 0: of the two zeros one
+    if x.dtype.kind == "f":
+        bits = np.where(np.isnan(x), np.int32(2**31 - 1), np.where(bits < 0, bits ^ np.int32(2**31 - 1), bits))
+    key = (~bits if descending else bits).astype(np.int64)
+    key <<= 32
+    key += np.arange(x.shape[-1])
+    key.sort(axis=-1)
+    key &= 2**32 - 1
+    return key
 
 
 def _picked(xp, x, at, axis):

@@ -7,6 +7,7 @@ from .. import _dtypes
 from .._core.op import op
 from .._core.promotion import refusing, to_float
 from . import _erf
+from ._run import run
 
 _SLOPE = 2 / math.sqrt(math.pi)
 
@@ -47,3 +48,36 @@ def erfinv(xp, x):
 @erfinv.vjp("x")
 def _(xp, g, out):
     return g * (xp.exp(out * out) / _SLOPE)
+
+
+@op(promote=refusing(to_float, "erfcx", _dtypes.COMPLEX), cuda="out = erfcx(x)")
+def erfcx(xp, x):
+    """exp(x^2) erfc(x), which neither overflows nor vanishes for large x."""
+    return _erf.erfcx(x) if xp is np else _on_gpu().erfcx(x)
+
+
+@erfcx.vjp("x")
+def _(xp, g, x, out):
+    return g * (2 * x * out - _SLOPE)
+
+
+@op(promote=refusing(to_float, "log_ndtr", _dtypes.COMPLEX))
+def log_ndtr(xp, x):
+    """The logarithm of the standard normal distribution function."""
+    return _erf.log_ndtr(x) if xp is np else _on_gpu().log_ndtr(x)
+
+
+@log_ndtr.vjp("x")
+def _(xp, g, x):
+    return g * (math.sqrt(2 / math.pi) / run(erfcx, xp, x * -math.sqrt(0.5)))
+
+
+@op(promote=refusing(to_float, "ndtri", _dtypes.COMPLEX))
+def ndtri(xp, x):
+    """The inverse of the standard normal distribution function: -inf at 0, inf at 1, nan outside."""
+    return _erf.ndtri(x) if xp is np else _on_gpu().ndtri(x)
+
+
+@ndtri.vjp("x")
+def _(xp, g, out):
+    return g * (xp.exp(out * out * 0.5) * math.sqrt(2 * math.pi))

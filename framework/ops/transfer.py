@@ -1,5 +1,6 @@
 """Copies between devices."""
 from .._backends import for_device, of_array
+from .._backends.sparse_ import moved
 from .._core.op import op
 from .._core.tensor import Tensor
 from .._device import device
@@ -12,6 +13,11 @@ def to_device(xp, x, place: device):
     if backend is of_array(x):
         return x.copy() if place.type == "cpu" else backend.move(x, place.index)
     return of_array(x).to_host(x) if place.type == "cpu" else backend.from_host(x, place.index)
+
+
+@to_device.kernel("sparse")
+def _(xp, x, place):
+    return moved(x, lambda part: to_device.forward(None, part, place))
 
 
 @to_device.vjp("x")

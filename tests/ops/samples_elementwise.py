@@ -219,6 +219,7 @@ SELECTION = [
     elementwise("fmin", apart(3, 4), randn(3, 4), ref=np.fmin, dtypes=REAL + BOOL),
     *[special(name, [99, 1.0, 99, INF], [1.0, 99, 99, 2.0], ref=getattr(np, name)) for name in ("maximum", "minimum", "fmax", "fmin")],
     Sample("clamp", [apart(3, 4), -0.3, 0.4], op="clip", ref=np.clip),
+    Sample("clamp", [randn(70, 70), -0.3, 0.4], op="clip", ref=np.clip, dtypes=("float32", "float64")),
     Sample("clamp", [randint(-5, 6, 3, 4, follows=True)], {"min": -2, "max": 2}, op="clip", ref=lambda x: np.clip(x, -2, 2),
            dtypes=("int8", "int64"), grad=False),
     Sample("clamp", [randint(-5, 6, 3, 4)], {"min": 0.5}, op="clip", ref=lambda x: np.maximum(x, 0.5), dtypes=("int64",), gives="float32",

@@ -1,7 +1,7 @@
 """Samples of linear algebra.  Matrices are made well-conditioned by adding to the diagonal; vectors are looked at through their squares."""
 import numpy as np
 
-from .sample import Fails, Sample, made, randn
+from .sample import Fails, Sample, const, made, randn
 
 BOTH = ("float32", "float64", "complex128")
 REAL = ("float32", "float64")
@@ -101,6 +101,8 @@ INVERSES = [
 
 DETERMINANTS = [
     Sample("linalg.det", [solid(2, 3, 3)], ref=np.linalg.det, dtypes=BOTH, slack=20),
+    Sample("linalg.det", [const([[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]])], ref=np.linalg.det, dtypes=REAL, slack=20),
+    Sample("linalg.det", [made(lambda rng: np.vstack([a := rng.standard_normal((2, 3)), a.sum(0)]), "rank 2")], ref=np.linalg.det, dtypes=REAL, slack=20),
     Sample("det", [solid(3, 3)], ref=np.linalg.det, dtypes=REAL, slack=20),
     Sample("linalg.slogdet", [solid(2, 3, 3)], ref=lambda x: tuple(np.linalg.slogdet(x)), dtypes=BOTH, slack=20),
     Sample("logdet", [solid(3, 3)], op="slogdet", ref=lambda x: np.log(np.linalg.det(x)), dtypes=REAL, slack=20),

@@ -492,7 +492,7 @@ LOSSES = [
     Sample(F("poisson_nll_loss"), [randn(3, 4), positive(3, 4)], op="exp", ref=lambda x, t: (np.exp(x) - t * x).mean(), slack=2),
     Sample(F("gaussian_nll_loss"), [randn(3, 4), randn(3, 4), positive(3, 4)], op="squared_difference", slack=2,
            ref=lambda x, t, v: (np.log(v) + (x - t) ** 2 / v).mean() / 2),
-    Sample(F("margin_ranking_loss"), [apart(4), const(np.zeros(4)), const([1, -1, 1, -1.0])], {"margin": 0.1}, op="relu", grad=(0, 1),
+    Sample(F("margin_ranking_loss"), [apart(4), const(np.zeros(4)), const([1, -1, 1, -1.0])], {"margin": 0.1}, op="clip", grad=(0, 1),
            ref=lambda a, b, t: np.maximum(-t * (a - b) + 0.1, 0).mean()),
     Sample(F("hinge_embedding_loss"), [apart(4), const([1, -1, 1, -1.0])], {"margin": 0.12}, op="where", grad=(0,),
            ref=lambda x, t: np.where(t == 1, x, np.maximum(0.12 - x, 0)).mean()),

@@ -34,12 +34,28 @@ def both(reduce, **fields):
                    ref=lambda x, d, i, y, r, keep=keep: reduced(x, d, i, y, r, keep), **fields) for keep in (True, False)]
 
 
+def twice(lib, leaf, f):
+    (g,) = lib.autograd.grad(f(leaf), leaf, create_graph=True)
+    return lib.autograd.grad(g.sum(), leaf)
+
+
+def without(x, d, i, y, r):
+    return reduced(x, d, i, y, r, False)
+
+
 SAMPLES = [
     *[row for reduce in HOW for row in both(reduce)],
     Sample("scatter_reduce", [randint(0, 9, 3, 4, follows=True), 1, ROWS, randint(0, 9, 2, 3, follows=True), "amax"], dtypes=("int64", "int32"), grad=False,
            ref=reduced),
-    Sample("scatter_reduce", [const([0.0, 2.0, 3.0]), 0, const([0, 1, 1], "int64"), const([2.0, 0.0, 5.0]), "prod"], ref=reduced, dtypes=DOUBLE,
-           order2="torch refuses where there are zeros"),
+    Sample("scatter_reduce", [const([0.0, 2.0, 3.0]), 0, const([0, 1, 1], "int64"), const([2.0, 0.0, 5.0]), "prod"], ref=reduced, dtypes=DOUBLE),
+    Sample("scatter_reduce", [const([1.0, 0.0, 3.0]), 0, const([0, 1, 1], "int64"), const([2.0, 0.0, 5.0]), "prod"], dict(include_self=False), ref=without,
+           dtypes=DOUBLE),
+    Sample("scatter_reduce", [const([1.0, 4.0, 3.0]), 0, const([1, 1, 1], "int64"), const([0.0, 0.0, 5.0]), "prod"], ref=reduced, dtypes=DOUBLE,
+           order2="torch refuses where several zeros meet"),
+    Fails("scatter_reduce", [const([1.0, 4.0]), 0, const([1, 1, 1], "int64"), const([0.0, 0.0, 5.0]), "prod"], says="Double backward is unsupported",
+          call=lambda lib, x, d, i, y, r: twice(lib, y.detach().clone().requires_grad_(), lambda y: lib.scatter_reduce(x, d, i, y, r).sum())),
+    Sample("ops.delayed_error", [randn(3), "no"], op="delayed_error", ref=lambda x, w: x, dtypes=DOUBLE, grad=False, torch="it has no public name",
+           call=lambda lib, x, w: lib.ops.delayed_error(x.detach(), w)),
     Sample("index_reduce", [apart(3, 4), 0, const([2, 0, 2], "int64"), positive(3, 4), "mean"], op="scatter_reduce", ref=whole_rows, dtypes=DOUBLE),
     Sample("index_reduce", [apart(4, 3), 1, const([2, 0], "int64"), positive(4, 2), "amax"], dict(include_self=False), op="scatter_reduce",
            ref=lambda x, d, i, y, r: whole_rows(x, d, i, y, r, False), dtypes=DOUBLE),

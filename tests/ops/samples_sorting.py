@@ -32,8 +32,23 @@ def ties(*shape):
     return randint(0, 4, *shape, follows=True)
 
 
+LONG = [[2.0, 99, -0.0, np.inf, 0.0, -np.inf, 0.0, -0.0, 99] * 3]
+
+
+def holed(x, nan=np.nan, where=np.where):
+    """99 made nan."""
+    return where(x == 99, nan, x)
+
+
 ORDERS = [
     Sample("sort", [apart(3, 4)], ref=lambda x: sorted_by(x, 1), dtypes=FLOATS),
+    Sample("sort", [apart(3, 20)], ref=lambda x: sorted_by(x, 1), dtypes=("float32", "float64")),
+    *(Sample("sort", [ties(30, 40)], dict(stable=True, dim=dim, descending=down), ref=lambda x, dim=dim, down=down: sorted_by(x, dim, down), dtypes=REAL,
+             grad=False, call=lambda lib, x, **k: lib.sort(x.detach(), **k)) for dim in (0, 1) for down in (False, True)),
+    Sample("sort", [const(LONG)], dict(stable=True, dim=1), ref=lambda x: sorted_by(holed(x), 1), dtypes=("float32", "float64"), grad=False,
+           call=lambda lib, x, **k: lib.sort(holed(x.detach(), np.nan, lib.where), **k)),
+    Sample("argsort", [const(LONG)], dict(descending=True, stable=True), dtypes=("float32", "float64"), gives="int64", grad=False,
+           call=lambda lib, x, **k: lib.argsort(holed(x, np.nan, lib.where), **k), ref=lambda x: np.lexsort((-x[0], x[0] != 99))[None]),
     Sample("sort", [apart(3, 4), 0], dict(descending=True), ref=lambda x, d: sorted_by(x, 0, True), dtypes=("float64",)),
     Sample("sort", [ties(4, 5)], dict(stable=True, dim=0, descending=True), ref=lambda x: sorted_by(x, 0, True), dtypes=REAL, grad=False,
            call=lambda lib, x, **k: lib.sort(x.detach(), **k)),
