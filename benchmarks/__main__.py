@@ -2,10 +2,10 @@
 import sys
 
 from . import _threads  # isort: skip # noqa: F401 - before anything that imports NumPy
-from . import _measure, import_time, kernels, loading, memory, tiny_ops, training_steps
+from . import _measure, import_time, kernels, loading, memory, optimizers, tiny_ops, training_steps
 
 SECTIONS = {"import": import_time.main, "ops": tiny_ops.main, "kernels": kernels.main, "steps": training_steps.main, "memory": memory.main,
-            "loading": loading.main}
+            "loading": loading.main, "optim": optimizers.main}
 
 
 def main(names):

@@ -1,4 +1,6 @@
 """Large operations beside the plain NumPy formula and torch: CPU time of one thread, interleaved, forward and forward + backward."""
+import sys
+
 import numpy as np
 
 import ringgrad
@@ -57,6 +59,12 @@ def _ints(high, shape):
     return np.random.default_rng(1).integers(0, high, shape)
 
 
+def _graph_product(F, values, table, places):
+    """The product of a graph's matrix, of the size of Cora, and a table of features; gradients go to both."""
+    library = ringgrad if F is ringgrad.nn.functional else sys.modules["torch"]
+    return library.sparse.mm(library.sparse_coo_tensor(places, values, (2708, 2708)), table)
+
+
 ROWS = [  # name, the NumPy formula, the same of either library, float inputs, integer inputs
     ("softmax (768, 512)", softmax, lambda F, x: F.softmax(x, -1), _floats((768, 512)), []),
     ("log_softmax (768, 512)", log_softmax, lambda F, x: F.log_softmax(x, -1), _floats((768, 512)), []),
@@ -66,6 +74,9 @@ ROWS = [  # name, the NumPy formula, the same of either library, float inputs, i
     ("gelu (768, 512)", None, lambda F, x: F.gelu(x), _floats((768, 512)), []),
     ("conv2d (16, 32, 26, 26), 64 x 3 x 3", conv2d, lambda F, x, w: F.conv2d(x, w), _floats((16, 32, 26, 26), (64, 32, 3, 3)), []),
     ("max pool (16, 64, 24, 24), 2 x 2", max_pool2d, lambda F, x: F.max_pool2d(x, 2), _floats((16, 64, 24, 24)), []),
+    *[(f"sparse.mm (2708, 2708) with 13264 values, (2708, {width})", None, _graph_product, _floats((13264,), (2708, width)),
+       [_ints(2708, (2, 13264))])
+      for width in (16, 1433)],
     ("embedding (1000, 128), 4096 rows", embedding, lambda F, w, t: F.embedding(t, w), _floats((1000, 128)), [_ints(1000, 4096)]),
 ]
 

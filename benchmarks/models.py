@@ -1,4 +1,7 @@
-"""The three networks of the benchmark, written once for either library: `lib` is torch or ringgrad."""
+"""The networks of the benchmark, written once for either library: `lib` is torch or ringgrad.
+
+A model with a method `training_step(x, y)` brings its own step; the others are trained with AdamW.
+"""
 
 
 def mlp(lib):
@@ -50,4 +53,40 @@ def char_gpt(lib, layers=4, heads=4, width=128, block=64, batch=12, vocabulary=6
     return GPT(), (lib.randint(0, vocabulary, (batch, block)), lib.randint(0, vocabulary, (batch * block,)))
 
 
-MODELS = {"MLP 784-512-512-10, batch 128": (mlp, 20), "CNN (MNIST), batch 64": (cnn, 3), "char-GPT 4x128, 12x64": (char_gpt, 3)}
+def word_lstm(lib, vocabulary, width=200, layers=2, steps=35, batch=20, dropout=0.2):
+    """The LSTM language model of pytorch/examples with its own training step: returns (model, batch) with batch = (x, y) of 35 x 20 words."""
+    nn, F = lib.nn, lib.nn.functional
+
+    class WordLSTM(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop, self.encoder, self.decoder = nn.Dropout(dropout), nn.Embedding(vocabulary, width), nn.Linear(width, vocabulary)
+            self.rnn = nn.LSTM(width, width, layers, dropout=dropout)
+            self.hidden = lib.zeros(layers, batch, width), lib.zeros(layers, batch, width)
+
+        def forward(self, x):
+            y, self.hidden = self.rnn(self.drop(self.encoder(x)), tuple(h.detach() for h in self.hidden))
+            return F.log_softmax(self.decoder(self.drop(y)).view(-1, vocabulary), dim=1)
+
+        def training_step(self, x, y):
+            self.zero_grad()
+            F.nll_loss(self(x), y).backward()
+            nn.utils.clip_grad_norm_(self.parameters(), 0.25)
+            for p in self.parameters():
+                p.data.add_(p.grad, alpha=-20)
+
+    return WordLSTM(), (lib.randint(0, vocabulary, (steps, batch)), lib.randint(0, vocabulary, (steps * batch,)))
+
+
+def word_lstm_33278(lib):
+    """`word_lstm` for the words of wikitext-2."""
+    return word_lstm(lib, 33278)
+
+
+def word_lstm_2000(lib):
+    """`word_lstm` for a small vocabulary, where the recurrent layers take most of the time."""
+    return word_lstm(lib, 2000)
+
+
+MODELS = {"MLP 784-512-512-10, batch 128": (mlp, 20), "CNN (MNIST), batch 64": (cnn, 3), "char-GPT 4x128, 12x64": (char_gpt, 3),
+          "word LSTM 2x200, 35x20, 2000 words": (word_lstm_2000, 3), "word LSTM 2x200, 35x20, 33278 words": (word_lstm_33278, 1)}

@@ -1,4 +1,4 @@
-"""One training step (forward, backward, AdamW) of three networks, beside torch: CPU time of one thread, interleaved.
+"""One training step (forward, backward, update) of some networks, beside torch: CPU time of one thread, interleaved.
 
 Where numba is installed (extra `fast-cpu`) ringgrad has two columns.  RINGGRAD_NUMBA is read at import, so the one without runs in a process of
 its own, beside torch again, whose time on that occasion its ratio is to.
@@ -20,6 +20,9 @@ def make_step(lib, build):
     """A function that runs one training step of a model of `lib`, warmed up."""
     lib.manual_seed(0)
     model, (x, y) = build(lib)
+    if hasattr(model, "training_step"):
+        model.training_step(x, y)
+        return lambda: model.training_step(x, y)
     optimizer = lib.optim.AdamW(model.parameters(), lr=1e-3)
     criterion = lib.nn.CrossEntropyLoss()
 

@@ -2,13 +2,29 @@
 
 Fans: a weight (out, in, *kernel) has fan_in = in * kernel size and fan_out = out * kernel size.
 """
+import contextlib
 import functools
 import math
+import threading
 import warnings
 
 from .. import _rng
 from .._backends import of_array
 from .._core.hooks import written
+
+_skipping = threading.local()
+
+
+@contextlib.contextmanager
+def skipped():
+    """Within this context, and in this thread, the functions of this module leave their tensors as they are."""
+    before = getattr(_skipping, "on", False)
+    _skipping.on = True
+    try:
+        yield
+    finally:
+        _skipping.on = before
+
 
 LINEAR = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 
@@ -17,6 +33,8 @@ def _fills(function):
     """Decorator: run on the device of the tensor, count the write, and return the tensor."""
     @functools.wraps(function)
     def fill(tensor, *args, **kwargs):
+        if getattr(_skipping, "on", False):
+            return tensor
         data = tensor._data
         with of_array(data).on_device_of(data):
             function(tensor, *args, **kwargs)
@@ -220,5 +238,26 @@ def sparse_(tensor, sparsity, std=0.01, generator=None):
         tensor._data[_generator(tensor, generator).permutation(rows)[:zeros], column] = 0
 
 
-__all__ = ["calculate_gain", "constant_", "dirac_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "sparse_",
-           "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
+# -- torch's helpers and older names -----------------------------------------------------------------------------------
+
+_no_grad_uniform_, _no_grad_normal_, _no_grad_trunc_normal_, _no_grad_fill_, _no_grad_zero_ = uniform_, normal_, trunc_normal_, constant_, zeros_
+
+
+def _make_deprecate(function):
+    """The name without underscore, which warns."""
+    def deprecated_init(*args, **kwargs):
+        warnings.warn(f"`nn.init.{name[:-1]}` is now deprecated in favor of `nn.init.{name}`.", FutureWarning, stacklevel=2)
+        return function(*args, **kwargs)
+    name = function.__name__
+    deprecated_init.__name__ = deprecated_init.__qualname__ = name[:-1]
+    deprecated_init.__doc__ = f"The older name of `{name}`."
+    return deprecated_init
+
+
+uniform, normal, constant, eye, dirac = map(_make_deprecate, (uniform_, normal_, constant_, eye_, dirac_))
+xavier_uniform, xavier_normal, kaiming_uniform, kaiming_normal, orthogonal, sparse = map(_make_deprecate, (
+    xavier_uniform_, xavier_normal_, kaiming_uniform_, kaiming_normal_, orthogonal_, sparse_))
+
+__all__ = ["calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal", "kaiming_normal_", "kaiming_uniform",
+           "kaiming_uniform_", "normal", "normal_", "ones_", "orthogonal", "orthogonal_", "sparse", "sparse_", "trunc_normal_", "uniform",
+           "uniform_", "xavier_normal", "xavier_normal_", "xavier_uniform", "xavier_uniform_", "zeros_"]

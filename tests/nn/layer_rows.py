@@ -12,7 +12,8 @@ class Row:
     """A layer and its inputs.
 
     text     the constructor call, on `nn`
-    inputs   shapes of standard normal inputs; ("int", high, *shape) for whole numbers below `high`, ("unit", *shape) for [0.05, 0.95)
+    inputs   shapes of standard normal inputs; ("int", high, *shape) for whole numbers below `high`, ("unit", *shape) for [0.05, 0.95);
+             ("values", them)
     steps    calls in training mode before the comparison ends (running statistics move)
     train    compare in training mode too (False where training is random)
     grads    inputs that take gradients, by position; None: all floating ones
@@ -27,7 +28,7 @@ class Row:
     slack: float = 1.0
 
     def __str__(self):
-        shapes = ", ".join("x".join(map(str, s)) for s in self.inputs)
+        shapes = ", ".join("values" if s[:1] == ("values",) else "x".join(map(str, s)) for s in self.inputs)
         return f"{self.text} on {shapes}"
 
     def arrays(self, seed=0):
@@ -39,6 +40,8 @@ class Row:
                 out.append(rng.integers(0, shape[1], shape[2:]))
             elif shape and shape[0] == "unit":
                 out.append(rng.uniform(0.05, 0.95, shape[1:]))
+            elif shape and shape[0] == "values":
+                out.append(np.array(shape[1]))
             elif shape and shape[0] == "sign":
                 out.append(np.where(rng.random(shape[1:]) < 0.5, -1.0, 1.0))
             else:

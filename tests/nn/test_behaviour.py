@@ -175,9 +175,10 @@ def test_sizes_that_differ_warn_in_mse_loss():
     assert loss.item() == 1
 
 
-def test_sparse_embeddings_are_refused_with_a_way_out():
-    with pytest.raises(NotImplementedError, match="sparse gradients are not supported; use sparse=False"):
-        nn.Embedding(3, 2, sparse=True)
+def test_a_sparse_embedding_gives_a_sparse_gradient_of_the_rows_it_used():
+    table = nn.Embedding(30, 2, sparse=True)
+    table(ringgrad.tensor([4, 7, 4])).sum().backward()
+    assert table.weight.grad.is_sparse and table.weight.grad._indices().tolist() == [[4, 7, 4]]
 
 
 def test_pretrained_embeddings_share_memory_and_are_frozen():
@@ -219,4 +220,4 @@ def test_names_that_torch_has_are_public():
     for name in F.__all__:
         assert callable(getattr(F, name))
     for name in nn.modules.__all__:
-        assert issubclass(getattr(nn, name), nn.Module)
+        assert name == "LinearCrossEntropyOptions" or issubclass(getattr(nn, name), nn.Module)

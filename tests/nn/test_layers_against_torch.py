@@ -4,12 +4,12 @@ import pytest
 
 import ringgrad
 
-from .layer_rows import ROWS
+from . import layer_rows, layer_rows_rest
 
 torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning")]
 
-rows = pytest.mark.parametrize("row", ROWS, ids=str)
+rows = pytest.mark.parametrize("row", [*layer_rows.ROWS, *layer_rows_rest.ROWS], ids=str)
 
 
 def built(row, dtype="float64"):
@@ -151,7 +151,8 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("text", REFUSED)
+@pytest.mark.filterwarnings("ignore:`nn.Container` is deprecated:FutureWarning")
+@pytest.mark.parametrize("text", [*REFUSED, *layer_rows_rest.REFUSED])
 def test_refusals_are_of_torchs_type(text):
     with pytest.raises(Exception) as theirs:  # noqa: B017, PT011 - which one is the question
         eval(text, {"nn": torch.nn, "T": torch})

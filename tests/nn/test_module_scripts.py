@@ -6,9 +6,20 @@ import pytest
 import ringgrad
 
 from ..autograd.script import assert_same, plain
-from . import scripts_containers, scripts_hooks, scripts_members, scripts_state_dict
+from . import (
+    scripts_containers,
+    scripts_functional,
+    scripts_hooks,
+    scripts_lazy,
+    scripts_members,
+    scripts_parametrizations,
+    scripts_prune,
+    scripts_state_dict,
+    scripts_tails,
+)
 
-SCRIPTS = [s for family in (scripts_members, scripts_hooks, scripts_state_dict, scripts_containers) for s in family.SCRIPTS]
+SCRIPTS = [s for family in (scripts_members, scripts_hooks, scripts_state_dict, scripts_containers,
+                                scripts_lazy, scripts_parametrizations, scripts_prune, scripts_tails, scripts_functional) for s in family.SCRIPTS]
 
 
 @pytest.mark.torch

@@ -1,5 +1,25 @@
 """The functions of `ringgrad.nn.functional`, one file per family."""
-from . import activation, attention, conv, dropout, loss, margin_loss, normalization, padding, pooling, sparse, vision
+from . import (
+    activation,
+    attention,
+    conv,
+    ctc_loss,
+    dropout,
+    embedding_bag,
+    grouped,
+    linear_cross_entropy,
+    loss,
+    margin_loss,
+    multi_head_attention,
+    normalization,
+    padding,
+    pooling,
+    sampling,
+    sparse,
+    unpooling,
+    vision,
+)
 
-FAMILIES = (activation, attention, conv, dropout, loss, margin_loss, normalization, padding, pooling, sparse, vision)
+FAMILIES = (activation, attention, conv, ctc_loss, dropout, embedding_bag, grouped, linear_cross_entropy, loss, margin_loss, multi_head_attention,
+            normalization, padding, pooling, sampling, sparse, unpooling, vision)
 NAMES = sorted(name for family in FAMILIES for name in family.__all__)

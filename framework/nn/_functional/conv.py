@@ -79,4 +79,13 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     return unbatched(ops.col2im(input, size, kernel, stride, padding, dilation), added)
 
 
-__all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold"]
+def conv_tbc(input, weight, bias, pad=0):
+    """conv1d with time first and channels last.  input: (T, N, C), weight: (kernel, C, K), bias: (K) -> (T', N, K)"""
+    if input.ndim != 3 or weight.ndim != 3 or bias.ndim != 1:
+        raise RuntimeError(f"Input, weight and bias must have 3, 3 and 1 dims: time, batch, channels; kernel, in, out; out. Got {input.ndim}, "
+                           f"{weight.ndim} and {bias.ndim}")
+    out = ops.convolution(ops.transpose(input, (1, 2, 0)), ops.transpose(weight, (2, 1, 0)), bias, (1,), (pad,), (1,), 1)
+    return ops.transpose(out, (2, 0, 1))
+
+
+__all__ = ["conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "unfold"]

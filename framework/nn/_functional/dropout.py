@@ -51,6 +51,7 @@ _dropout2d = _feature_dropout("dropout2d", (3, 4), False)
 
 def dropout2d(input, p=0.5, training=True, inplace=False):
     """In training, set whole channels to 0 with probability p and divide the others by 1 - p.  (N, C, H, W)"""
+    _checked(p)
     if input.ndim == 3:
         warnings.warn("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input is "
                       "interpreted as shape (N, C, L), where C is the channel dim. Use dropout1d instead.", stacklevel=2)

@@ -22,10 +22,15 @@ def _weighted(loss, weight, input, reduction):
     """`reduced`, each element times its weight; the mean divides by the sum of weights."""
     if weight is None:
         return reduced(loss, reduction)
+    loss = _per_element(loss, weight, input)
+    return ops.sum(loss) / ops.sum(weight) if reduction == "mean" else reduced(loss, reduction)
+
+
+def _per_element(loss, weight, input):
+    """Each element times its weight.  ValueError unless there is one for each."""
     if tuple(weight.shape) != tuple(input.shape):
         raise ValueError(f"Weights and input must have the same size, got {list(weight.shape)} and {list(input.shape)}.")
-    loss = loss * weight
-    return ops.sum(loss) / ops.sum(weight) if reduction == "mean" else reduced(loss, reduction)
+    return loss * weight
 
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
@@ -53,7 +58,8 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     _warn_of_sizes(input, target)
     if delta <= 0:
         raise RuntimeError(f"huber_loss does not support non-positive values for delta, got {delta}.")
-    return _weighted(ops.huber(input, target, delta), weight, input, reduction)
+    loss = ops.huber(input, target, delta)
+    return reduced(loss if weight is None else _per_element(loss, weight, input), reduction)
 
 
 def nll_loss(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):

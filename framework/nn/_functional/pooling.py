@@ -23,12 +23,17 @@ def _max(d):
     max_pool.__doc__ = ("The largest element of each window.  (N, C, *in) or without N.\n\nstride: the kernel size when None; return_indices: also "
                         "the flat spatial place of each, int64.")
 
+    return max_pool, _with_indices(max_pool)
+
+
+def _with_indices(pool):
+    """The twin of a max pool that always returns the indices."""
     def with_indices(*args, **kwargs):
         kwargs["return_indices"] = True
-        return max_pool(*args, **kwargs)
-    with_indices.__name__ = with_indices.__qualname__ = f"{name}_with_indices"
-    with_indices.__doc__ = f"{name} with return_indices=True."
-    return max_pool, with_indices
+        return pool(*args, **kwargs)
+    with_indices.__name__ = with_indices.__qualname__ = f"{pool.__name__}_with_indices"
+    with_indices.__doc__ = f"{pool.__name__} with return_indices=True."
+    return with_indices
 
 
 def _average(d):
@@ -106,23 +111,21 @@ def _adaptive_max(d):
     name = adaptive_max_pool.__name__ = adaptive_max_pool.__qualname__ = f"adaptive_max_pool{d}d"
     adaptive_max_pool.__doc__ = ("The largest elements of cells that divide the input evenly into output_size.  (N, C, *in) or without N.\n\n"
                                  "return_indices: also the flat spatial place of each, int64.")
-    return adaptive_max_pool
+    return adaptive_max_pool, _with_indices(adaptive_max_pool)
 
 
-def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """(sum of x^p over each window)^(1/p), p = norm_type; without a guard for negative sums beyond torch's."""
-    return _power_average(avg_pool2d, input, norm_type, kernel_size, 2, stride, ceil_mode)
+def _power_average(d):
+    def lp_pool(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        kernel = per_dimension(kernel_size, d, "kernel_size")
+        if norm_type in (np.inf, -np.inf):
+            sign = 1 if norm_type > 0 else -1
+            return sign * MAX[d](sign * ops.absolute(input), kernel, stride, 0, 1, ceil_mode)
+        out = AVERAGE[d](input ** norm_type, kernel, stride, 0, ceil_mode)
+        return ops.power(ops.sign(out) * ops.relu(ops.absolute(out)) * int(np.prod(kernel)), 1.0 / norm_type)
 
-
-def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
-    """(sum of x^p over each window)^(1/p), p = norm_type."""
-    return _power_average(avg_pool1d, input, norm_type, kernel_size, 1, stride, ceil_mode)
-
-
-def _power_average(average, input, p, kernel_size, d, stride, ceil_mode):
-    kernel = per_dimension(kernel_size, d, "kernel_size")
-    out = average(input ** p, kernel, stride, 0, ceil_mode)
-    return ops.power(ops.sign(out) * ops.relu(ops.absolute(out)) * int(np.prod(kernel)), 1.0 / p)
+    lp_pool.__name__ = lp_pool.__qualname__ = f"lp_pool{d}d"
+    lp_pool.__doc__ = "(sum of x^p over each window)^(1/p), p = norm_type; the largest (smallest) magnitude for inf (-inf)."
+    return lp_pool
 
 
 max_pool1d, max_pool1d_with_indices = _max(1)
@@ -130,8 +133,13 @@ max_pool2d, max_pool2d_with_indices = _max(2)
 max_pool3d, max_pool3d_with_indices = _max(3)
 avg_pool1d, avg_pool2d, avg_pool3d = _average(1), _average(2), _average(3)
 adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = _adaptive_average(1), _adaptive_average(2), _adaptive_average(3)
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = _adaptive_max(1), _adaptive_max(2), _adaptive_max(3)
+adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max(1)
+adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max(2)
+adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max(3)
+MAX, AVERAGE = (None, max_pool1d, max_pool2d, max_pool3d), (None, avg_pool1d, avg_pool2d, avg_pool3d)
+lp_pool1d, lp_pool2d, lp_pool3d = _power_average(1), _power_average(2), _power_average(3)
 
-__all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-           "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "max_pool1d", "max_pool1d_with_indices",
-           "max_pool2d", "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices"]
+__all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool1d_with_indices",
+           "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices", "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "avg_pool1d",
+           "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool1d_with_indices", "max_pool2d",
+           "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices"]

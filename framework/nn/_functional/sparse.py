@@ -5,6 +5,7 @@ from ... import ops
 from ..._backends import of_array
 from ..._core.hooks import written
 from ..._core.tensor import wrap
+from ..._functional.differences import pdist
 from ..._functional.nn_ops import embedding as _embedding
 from ._arguments import beside
 
@@ -22,11 +23,12 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     else:
         padding_idx %= rows
     if max_norm is not None:
-        _shorten_rows(weight, input, max_norm, norm_type)
+        shorten_rows(weight, input, max_norm, norm_type)
     return _embedding(weight, input, padding_idx, scale_grad_by_freq, sparse)
 
 
-def _shorten_rows(weight, indices, max_norm, norm_type):
+def shorten_rows(weight, indices, max_norm, norm_type):
+    """Scale the rows of `weight` that `indices` names and that are longer than max_norm down to it, in place."""
     backend, table = of_array(weight._data), weight._data
     xp = backend.xp
     with backend.on_device_of(table):
@@ -87,4 +89,4 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return ops.vector_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
-__all__ = ["bilinear", "cosine_similarity", "embedding", "linear", "one_hot", "pairwise_distance"]
+__all__ = ["bilinear", "cosine_similarity", "embedding", "linear", "one_hot", "pairwise_distance", "pdist"]

@@ -1,9 +1,11 @@
 """Rearranging pixels and resizing images."""
 import math
+import warnings
 
 import numpy as np
 
 from ... import ops
+from ._antialias import FILTERS, filtered_weights
 from ._arguments import beside
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, mixed_along
 
@@ -43,30 +45,40 @@ def channel_shuffle(input, groups):
     return ops.reshape(out, tuple(input.shape))
 
 
-MODES = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,), "bicubic": (2,), "area": (1, 2, 3)}
+MODES = {"nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "linear": (1,), "bilinear": (2,), "trilinear": (3,), "bicubic": (2,), "lanczos": (2,),
+         "area": (1, 2, 3)}
 AREA = {1: adaptive_avg_pool1d, 2: adaptive_avg_pool2d, 3: adaptive_avg_pool3d}
 
 
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
     """Resize the spatial dimensions to `size`, or by `scale_factor` (one number, or one per dimension).  (N, C, *in) -> (N, C, *out)
 
-    mode: nearest, nearest-exact, linear, bilinear, trilinear, bicubic (a = -0.75) or area.  align_corners: corner pixels keep their places.
+    mode                    nearest, nearest-exact, linear, bilinear, trilinear, bicubic (a = -0.75), area, or lanczos (with antialias only)
+    align_corners           corner pixels keep their places
+    recompute_scale_factor  work with the ratio of the sizes, rounded as they are, in place of scale_factor
+    antialias               filter as Pillow does when it makes an image smaller: bilinear, bicubic and lanczos, images only
     """
     d = input.ndim - 2
-    if d not in MODES.get(mode, ()):
-        raise NotImplementedError(f"interpolate: mode {mode!r} takes inputs of {[2 + n for n in MODES.get(mode, ())] or 'no'} dimensions, got "
-                                  f"{input.ndim}; the modes are {', '.join(MODES)}")
-    if antialias:
-        raise NotImplementedError("interpolate: antialias=True is not supported; blur the input first")
     if align_corners is not None and mode in ("nearest", "nearest-exact", "area"):
         raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
     sizes, steps = _sizes_and_steps(input.shape[2:], size, scale_factor, recompute_scale_factor)
+    if antialias and not (mode in FILTERS and d == 2):
+        raise ValueError("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input")
+    if d not in MODES.get(mode, ()):
+        raise NotImplementedError(f"interpolate: mode {mode!r} takes inputs of {[2 + n for n in MODES.get(mode, ())] or 'no'} dimensions, got "
+                                  f"{input.ndim}; the modes are {', '.join(MODES)}")
+    if mode == "lanczos" and (align_corners or not antialias):
+        raise ValueError("Lanczos mode does not support align_corners=True" if align_corners else "Lanczos mode requires antialias=True")
+    if min(*input.shape[2:], *sizes) <= 0:
+        raise RuntimeError(f"Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} output {list(sizes)}")
     if mode == "area":
         return AREA[d](input, sizes)
     for axis, (n, out, step) in enumerate(zip(input.shape[2:], sizes, steps), 2):
         if mode.startswith("nearest"):
             index = np.minimum(((np.arange(out) + (0.5 if mode == "nearest-exact" else 0)) * step).astype(np.int64), n - 1)
             input = ops.take(input, beside(input, index), axis)
+        elif antialias:
+            input = mixed_along(input, axis, filtered_weights(n, out, step, bool(align_corners), mode))
         else:
             input = mixed_along(input, axis, _weights(n, out, step, bool(align_corners), mode == "bicubic"))
     return input
@@ -84,9 +96,14 @@ def _sizes_and_steps(sizes, size, scale_factor, recompute):
         raise ValueError(f"Input and {'output size' if size is not None else 'scale_factor'} must have the same number of spatial dimensions, but "
                          f"got input with spatial dimensions of {list(sizes)} and {list(given)}")
     if size is not None:
-        return given, [n / out for n, out in zip(sizes, given)]
+        if recompute:
+            raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
+        if any(isinstance(n, float) for n in given):
+            raise TypeError("expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size with types "
+                            f"{[type(n) for n in given]}")
+        return given, [n / max(out, 1) for n, out in zip(sizes, given)]
     out = tuple(int(math.floor(n * s)) for n, s in zip(sizes, given))
-    return out, [n / o for n, o in zip(sizes, out)] if recompute else [1 / s for s in given]
+    return out, [n / max(o, 1) for n, o in zip(sizes, out)] if recompute else [1 / s for s in given]
 
 
 def _weights(n, out, step, align_corners, cubic):
@@ -98,24 +115,46 @@ def _weights(n, out, step, align_corners, cubic):
         place = place if cubic else np.maximum(place, 0)
     low = np.floor(place).astype(np.int64)
     t = place - low
-    shares = ((-1, _cubic_tail(t + 1)), (0, _cubic_head(t)), (1, _cubic_head(1 - t)), (2, _cubic_tail(2 - t))) if cubic else ((0, 1 - t), (1, t))
+    shares = ((-1, cubic_tail(t + 1)), (0, cubic_head(t)), (1, cubic_head(1 - t)), (2, cubic_tail(2 - t))) if cubic else ((0, 1 - t), (1, t))
     matrix = np.zeros((n, out))
     for offset, share in shares:
         np.add.at(matrix, (np.clip(low + offset, 0, n - 1), np.arange(out)), share)
     return matrix
 
 
-def _cubic_head(t, a=-0.75):
+def cubic_head(t, a=-0.75):
+    """The cubic convolution kernel for distances t from 0 to 1.  Keys 1981."""
     return ((a + 2) * t - (a + 3)) * t * t + 1
 
 
-def _cubic_tail(t, a=-0.75):
+def cubic_tail(t, a=-0.75):
+    """The cubic convolution kernel for distances t from 1 to 2."""
     return ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
 
 
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
     """The older name of `interpolate`."""
+    _warn_of_name("upsample")
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
-__all__ = ["channel_shuffle", "interpolate", "pixel_shuffle", "pixel_unshuffle", "upsample"]
+def upsample_nearest(input, size=None, scale_factor=None):
+    """The older name of `interpolate` with mode "nearest"."""
+    _warn_of_name("upsample_nearest")
+    return interpolate(input, size, scale_factor)
+
+
+def upsample_bilinear(input, size=None, scale_factor=None):
+    """The older name of `interpolate` with mode "bilinear" and aligned corners."""
+    _warn_of_name("upsample_bilinear")
+    return interpolate(input, size, scale_factor, "bilinear", True)
+
+
+def _warn_of_name(name):
+    warnings.warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3)
+
+
+native_channel_shuffle = channel_shuffle
+
+__all__ = ["channel_shuffle", "interpolate", "native_channel_shuffle", "pixel_shuffle", "pixel_unshuffle", "upsample", "upsample_bilinear",
+           "upsample_nearest"]

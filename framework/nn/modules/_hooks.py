@@ -7,12 +7,30 @@ import warnings
 from collections import OrderedDict
 
 from ..._core.hooks import RemovableHandle
-from ._backward_hook import BackwardHook
+from ._backward_hook import BackwardHook, watch_last_node
 
 GLOBAL_FORWARD_PRE, GLOBAL_FORWARD = OrderedDict(), OrderedDict()
 GLOBAL_FORWARD_WITH_KWARGS, GLOBAL_FORWARD_ALWAYS = {}, {}
 GLOBAL_BACKWARD_PRE, GLOBAL_BACKWARD = OrderedDict(), OrderedDict()
 GLOBAL_BUFFER_REGISTRATION, GLOBAL_MODULE_REGISTRATION, GLOBAL_PARAMETER_REGISTRATION = OrderedDict(), OrderedDict(), OrderedDict()
+
+
+MIXED = "Cannot use both regular backward hooks and full backward hooks {}. Please use only one of them."
+
+
+class _GlobalKind:
+    """Whether the global backward hooks are full ones: None before there is any."""
+
+    full = None
+
+    def hold_to(self, full):
+        """RuntimeError where global backward hooks of the other kind are there already."""
+        if self.full is not None and self.full is not full:
+            raise RuntimeError(MIXED.format("as a global Module hook"))
+        self.full = full
+
+
+GLOBAL_KIND = _GlobalKind()
 
 
 class HookHandle(RemovableHandle):
@@ -38,6 +56,7 @@ class Hooked:
         for name in ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called",
                      "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs"):
             object.__setattr__(self, name, OrderedDict())
+        object.__setattr__(self, "_is_full_backward_hook", None)
 
     def register_forward_pre_hook(self, hook, *, prepend=False, with_kwargs=False):
         """Call `hook(module, args)` before forward; what it returns (a tuple, or one value) replaces the positional arguments.
@@ -60,7 +79,20 @@ class Hooked:
 
     def register_full_backward_hook(self, hook, prepend=False):
         """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are there; a tuple it returns replaces them."""
+        self._hold_to(full=True)
         return HookHandle(self._backward_hooks, hook, prepend)
+
+    def register_backward_hook(self, hook):
+        """Call `hook(module, grad_input, grad_output)` with the gradients of the operation that made the output: deprecated as in torch, since
+        these are the module's own only where it is one operation.  Prefer `register_full_backward_hook`."""
+        self._hold_to(full=False)
+        return HookHandle(self._backward_hooks, hook)
+
+    def _hold_to(self, full):
+        """RuntimeError where backward hooks of the other kind are there already."""
+        if self._is_full_backward_hook is not None and self._is_full_backward_hook is not full:
+            raise RuntimeError(MIXED.format("on a single Module"))
+        self._is_full_backward_hook = full
 
     def __call__(self, *args, **kwargs):
         if not (self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks
@@ -77,7 +109,7 @@ class Hooked:
     def _call_with_hooks(self, args, kwargs, called, results):
         args, kwargs = self._run_forward_pre_hooks(args, kwargs)
         before = [*GLOBAL_BACKWARD_PRE.values(), *self._backward_pre_hooks.values()]
-        after = [*GLOBAL_BACKWARD.values(), *self._backward_hooks.values()]
+        after, of_last_node = self._backward_hooks_by_kind()
         backward = BackwardHook(self, after, before) if before or after else None
         if backward:
             args = backward.watch_inputs(args)
@@ -89,7 +121,16 @@ class Hooked:
             if answer is not None:
                 result = answer
                 results.append(result)
+        if of_last_node:
+            watch_last_node(self, of_last_node, args, result)
         return backward.watch_outputs(result) if backward else result
+
+    def _backward_hooks_by_kind(self):
+        """(full backward hooks, those of the older kind), the global ones first."""
+        full, older = [], []
+        for hooks, is_full in ((GLOBAL_BACKWARD, GLOBAL_KIND.full), (self._backward_hooks, self._is_full_backward_hook)):
+            (older if is_full is False else full).extend(hooks.values())
+        return full, older
 
     def _run_forward_pre_hooks(self, args, kwargs):
         for key, hook in (*GLOBAL_FORWARD_PRE.items(), *self._forward_pre_hooks.items()):
@@ -143,6 +184,13 @@ def register_module_full_backward_pre_hook(hook):
 
 def register_module_full_backward_hook(hook):
     """Call `hook(module, grad_input, grad_output)` after the backward of every module."""
+    GLOBAL_KIND.hold_to(full=True)
+    return HookHandle(GLOBAL_BACKWARD, hook)
+
+
+def register_module_backward_hook(hook):
+    """`Module.register_backward_hook` for every module: deprecated in favour of `register_module_full_backward_hook`."""
+    GLOBAL_KIND.hold_to(full=False)
     return HookHandle(GLOBAL_BACKWARD, hook)
 
 

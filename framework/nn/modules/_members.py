@@ -1,6 +1,6 @@
 """What a module owns: parameters, buffers and submodules, how they get there, and the walks over them."""
 from ..._core.tensor import Tensor
-from ..parameter import Buffer, Parameter, typename
+from ..parameter import Buffer, Parameter, UninitializedBuffer, typename
 from . import _hooks
 
 
@@ -71,7 +71,7 @@ class Members:
 
     def __setattr__(self, name, value):
         members = self.__dict__
-        for kind, cls, table in (("parameter", Parameter, "_parameters"), ("module", Members, "_modules"), ("buffer", Buffer, "_buffers")):
+        for kind, cls, table in MEMBERS:
             if isinstance(value, cls):
                 if table not in members:
                     raise AttributeError(f"cannot assign {kind}{'s' if kind == 'parameter' else ''} before Module.__init__() call")
@@ -214,6 +214,9 @@ class Members:
         if name not in module._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
         return buffer
+
+
+MEMBERS = (("parameter", Parameter, "_parameters"), ("module", Members, "_modules"), ("buffer", (Buffer, UninitializedBuffer), "_buffers"))
 
 
 def _attribute(module, name):

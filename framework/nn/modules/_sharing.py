@@ -1,17 +1,11 @@
-"""Parameters in memory that forked processes share, for lock-free training in the manner of Hogwild (Niu et al. 2011, arXiv:1106.5730)."""
-import mmap
-
+"""Parameters in memory that processes share, for lock-free training in the manner of Hogwild (Niu et al. 2011, arXiv:1106.5730)."""
 import numpy as np
 
 from ..._core.tensor import wrap
+from ..._sharing import shared_copy as copy_of
 
 
 def shared_copy(tensor):
-    """A copy of a CPU tensor in anonymous shared memory, which children made by fork see and write too; a CUDA tensor as it is."""
+    """A copy of a CPU tensor in shared memory, which other processes see and write too; a CUDA tensor as it is."""
     array = tensor._data
-    if not isinstance(array, np.ndarray):
-        return tensor
-    memory = mmap.mmap(-1, max(array.nbytes, 1))
-    copy = np.frombuffer(memory, dtype=array.dtype, count=array.size).reshape(array.shape)
-    copy[...] = array
-    return wrap(copy)
+    return wrap(copy_of(array)) if isinstance(array, np.ndarray) else tensor

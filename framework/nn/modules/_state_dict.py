@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ..._core.hooks import RemovableHandle
 from ..._core.modes import no_grad
 from ..._core.tensor import Tensor
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 
 EXTRA = "_extra_state"
 _WRAPPED = "module."  # what DistributedDataParallel and DataParallel put before the keys
@@ -90,7 +90,7 @@ class Stateful:
     def _save_to_state_dict(self, destination, prefix, keep_vars):
         """Write this module's own entries, not its children's."""
         for name, tensor in self._own_state().items():
-            destination[prefix + name] = tensor if keep_vars else tensor.detach()
+            destination[prefix + name] = tensor if keep_vars or is_lazy(tensor) else tensor.detach()
         if type(self).get_extra_state is not Stateful.get_extra_state:
             destination[prefix + EXTRA] = self.get_extra_state()
 
@@ -195,6 +195,10 @@ class Stateful:
         if not isinstance(value, Tensor):
             return (f'While copying the parameter named "{key}", expected ringgrad.Tensor or Tensor-like object from checkpoint but received '
                     f"{type(value)}")
+        if is_lazy(tensor):  # where the value has a shape, the module's hook has given it to the tensor before
+            if assign:
+                setattr(self, name, value)
+            return None
         if tensor.ndim == 0 and tuple(value.shape) == (1,):
             value = value[0]
         if value.shape != tensor.shape:

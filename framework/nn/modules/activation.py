@@ -1,7 +1,10 @@
 """Activation layers, elementwise unless a dimension is named: (*) -> (*).  inplace: the result is written over the input."""
+import warnings
+
 from ... import ops
 from .. import functional as F
 from .. import init
+from ._multihead_attention import MultiheadAttention  # noqa: F401 - torch keeps it in this file
 from ._tensors import set_parameters
 from .module import Module
 
@@ -93,15 +96,14 @@ class Hardswish(_MaybeInPlace):
     """x * hardsigmoid(x)."""
 
     function = staticmethod(F.hardswish)
+    extra_repr = Module.extra_repr  # torch does not print the flag here
 
 
 class Hardsigmoid(_MaybeInPlace):
     """x / 6 + 1/2, held between 0 and 1."""
 
     function = staticmethod(F.hardsigmoid)
-
-    def extra_repr(self):
-        return ""
+    extra_repr = Module.extra_repr
 
 
 class Threshold(Module):
@@ -135,10 +137,14 @@ class RReLU(Module):
 
 
 class Hardtanh(Module):
-    """x held between min_val and max_val."""
+    """x held between min_val and max_val.  min_value, max_value: their older names"""
 
-    def __init__(self, min_val=-1.0, max_val=1.0, inplace=False):
+    def __init__(self, min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None):
         super().__init__()
+        for name, value in (("min_val", min_value), ("max_val", max_value)):
+            if value is not None:
+                warnings.warn(f"keyword argument `{name}ue` is deprecated and renamed to `{name}`", FutureWarning, stacklevel=2)
+        min_val, max_val = min_val if min_value is None else min_value, max_val if max_value is None else max_value
         if not max_val > min_val:
             raise AssertionError(f"max_val must be larger than min_val, got {max_val} and {min_val}")
         self.min_val, self.max_val, self.inplace = min_val, max_val, inplace

@@ -1,11 +1,13 @@
-"""Normalisation with statistics that are tracked: batch norm and instance norm."""
-import warnings
+"""Normalisation with the statistics of the batch, which are tracked."""
+import importlib
 
 from ..._core.tensor import wrap
 from ...ops.creation import ones, zeros
 from .. import functional as F
 from .. import init
+from ..parameter import UninitializedBuffer, UninitializedParameter
 from ._tensors import set_parameters
+from .lazy import LazyModuleMixin
 from .module import Module
 
 
@@ -95,38 +97,61 @@ class BatchNorm3d(_BatchNorm):
     dims = (5,)
 
 
-class _InstanceNorm(_NormBase):
-    def __init__(self, num_features, eps=1e-5, momentum=0.1, affine=False, track_running_stats=False, device=None, dtype=None, *, bias=True):
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+class _LazyNormBase(LazyModuleMixin, _NormBase):
+    """num_features is the size of the first input's dimension 1."""
 
-    def forward(self, input):
-        """(N, num_features, *) or without N -> the same shape."""
-        self._check_input_dim(input)
-        alone = input.ndim == self.dims[0]
-        at = input.ndim - self.dims[0]
-        if input.shape[at] != self.num_features:
-            if self.affine:
-                raise ValueError(f"expected input's size at dim={at} to match num_features ({self.num_features}), but got: {input.shape[at]}.")
-            warnings.warn(f"input's size at dim={at} does not match num_features. You can silence this warning by not passing in num_features, "
-                          "which is not used because affine=False", stacklevel=3)
-        out = F.instance_norm(input[None] if alone else input, self.running_mean, self.running_var, self.weight, self.bias,
-                              self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
-        return out[0] if alone else out
+    def __init__(self, eps=1e-5, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True):
+        super().__init__(0, eps, momentum, False, False, device, dtype, bias=False)
+        self.affine, self.track_running_stats = affine, track_running_stats
+        if affine:
+            self.weight = UninitializedParameter(device=device, dtype=dtype)
+            if bias:
+                self.bias = UninitializedParameter(device=device, dtype=dtype)
+        if track_running_stats:
+            self.running_mean = UninitializedBuffer(device=device, dtype=dtype)
+            self.running_var = UninitializedBuffer(device=device, dtype=dtype)
+            self.num_batches_tracked = zeros((), "int64", device)
+
+    def reset_parameters(self):
+        """Weight 1, bias 0, statistics forgotten; nothing before the first input."""
+        if not self.has_uninitialized_params() and self.num_features != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input):
+        """Take num_features from the input."""
+        if self.has_uninitialized_params():
+            self.num_features = input.shape[1]
+            for tensor in (self.weight, self.bias, self.running_mean, self.running_var):
+                if tensor is not None:
+                    tensor.materialize((self.num_features,))
+            self.reset_parameters()
 
 
-class InstanceNorm1d(_InstanceNorm):
-    """Instance norm of (N, C, L) or (C, L).  Ulyanov et al. 2016, arXiv:1607.08022."""
+class LazyBatchNorm1d(_LazyNormBase, _BatchNorm):
+    """BatchNorm1d whose num_features comes from the first input."""
 
-    dims = (2, 3)
-
-
-class InstanceNorm2d(_InstanceNorm):
-    """Instance norm of (N, C, H, W) or (C, H, W)."""
-
-    dims = (3, 4)
+    cls_to_become = BatchNorm1d
+    dims = BatchNorm1d.dims
 
 
-class InstanceNorm3d(_InstanceNorm):
-    """Instance norm of (N, C, D, H, W) or (C, D, H, W)."""
+class LazyBatchNorm2d(_LazyNormBase, _BatchNorm):
+    """BatchNorm2d whose num_features comes from the first input."""
 
-    dims = (4, 5)
+    cls_to_become = BatchNorm2d
+    dims = BatchNorm2d.dims
+
+
+class LazyBatchNorm3d(_LazyNormBase, _BatchNorm):
+    """BatchNorm3d whose num_features comes from the first input."""
+
+    cls_to_become = BatchNorm3d
+    dims = BatchNorm3d.dims
+
+
+def __getattr__(name):
+    if name == "SyncBatchNorm":  # from the package that knows process groups, imported when asked for
+        return getattr(importlib.import_module("ringgrad.distributed.sync_batchnorm"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d", "LazyBatchNorm3d"]

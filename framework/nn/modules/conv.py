@@ -3,9 +3,12 @@ import math
 
 from .. import functional as F
 from .. import init
+from ..parameter import UninitializedParameter
 from ._sizes import as_tuple
 from ._tensors import set_parameters
+from .lazy import LazyModuleMixin
 from .module import Module
+from .utils import _pair, _reverse_repeat_tuple, _single, _triple  # noqa: F401 - old programs import them from here
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -24,8 +27,7 @@ class _ConvNd(Module):
         self.padding = padding if isinstance(padding, str) else as_tuple(padding, d)
         self.output_padding = as_tuple(output_padding, d)
         self._check()
-        channels = (in_channels, out_channels // groups) if self.transposed else (out_channels, in_channels // groups)
-        set_parameters(self, device, dtype, weight=(*channels, *self.kernel_size), bias=(out_channels,) if bias else None)
+        set_parameters(self, device, dtype, weight=(*self._weight_channels(), *self.kernel_size), bias=(out_channels,) if bias else None)
         self.reset_parameters()
 
     def _check(self):
@@ -41,6 +43,11 @@ class _ConvNd(Module):
                 raise ValueError("padding='same' is not supported for strided convolutions")
         if self.padding_mode not in PADDING_MODES:
             raise ValueError(f"padding_mode must be one of {', '.join(PADDING_MODES)}, but got padding_mode='{self.padding_mode}'")
+
+    def _weight_channels(self):
+        """The first two sizes of the weight."""
+        a, b = (self.in_channels, self.out_channels) if self.transposed else (self.out_channels, self.in_channels)
+        return a, b // self.groups
 
     def reset_parameters(self):
         """Draw new initial values, uniform on +-1 / sqrt(in_channels / groups * kernel size)."""
@@ -157,3 +164,79 @@ class ConvTranspose3d(_ConvTransposeNd):
     """The adjoint of Conv3d: (N, C, D, H, W) -> (N, K, D', H', W')."""
 
     dims = 3
+
+
+class _LazyConvXdMixin(LazyModuleMixin):
+    """in_channels is the size of the first input's channels; the other arguments are those of the class that it becomes, without it."""
+
+    def __init__(self, out_channels, kernel_size, *args, bias=True, device=None, dtype=None, **kwargs):
+        before = 4  # positional arguments between kernel_size and bias
+        if len(args) > before:
+            bias, args = args[before], (*args[:before], False, *args[before + 1:])
+        else:
+            kwargs["bias"] = False
+        super().__init__(0, 0, kernel_size, *args, device=device, dtype=dtype, **kwargs)
+        self.weight = UninitializedParameter(device=device, dtype=dtype)
+        self.out_channels = out_channels
+        if bias:
+            self.bias = UninitializedParameter(device=device, dtype=dtype)
+
+    def reset_parameters(self):
+        """Draw new initial values; nothing before the first input."""
+        if not self.has_uninitialized_params() and self.in_channels != 0:
+            super().reset_parameters()
+
+    def initialize_parameters(self, input, *args, **kwargs):
+        """Take in_channels from the input."""
+        if not self.has_uninitialized_params():
+            return
+        if input.ndim not in (self.dims + 1, self.dims + 2):
+            raise RuntimeError(f"Expected {self.dims + 1}D (unbatched) or {self.dims + 2}D (batched) input to {type(self).__name__}, but got "
+                               f"input of size: {input.shape}")
+        self.in_channels = input.shape[-self.dims - 1]
+        if self.in_channels % self.groups:
+            raise ValueError("in_channels must be divisible by groups")
+        self.weight.materialize((*self._weight_channels(), *self.kernel_size))
+        if self.bias is not None:
+            self.bias.materialize((self.out_channels,))
+        self.reset_parameters()
+
+
+class LazyConv1d(_LazyConvXdMixin, Conv1d):
+    """Conv1d whose in_channels comes from the first input."""
+
+    cls_to_become = Conv1d
+
+
+class LazyConv2d(_LazyConvXdMixin, Conv2d):
+    """Conv2d whose in_channels comes from the first input."""
+
+    cls_to_become = Conv2d
+
+
+class LazyConv3d(_LazyConvXdMixin, Conv3d):
+    """Conv3d whose in_channels comes from the first input."""
+
+    cls_to_become = Conv3d
+
+
+class LazyConvTranspose1d(_LazyConvXdMixin, ConvTranspose1d):
+    """ConvTranspose1d whose in_channels comes from the first input."""
+
+    cls_to_become = ConvTranspose1d
+
+
+class LazyConvTranspose2d(_LazyConvXdMixin, ConvTranspose2d):
+    """ConvTranspose2d whose in_channels comes from the first input."""
+
+    cls_to_become = ConvTranspose2d
+
+
+class LazyConvTranspose3d(_LazyConvXdMixin, ConvTranspose3d):
+    """ConvTranspose3d whose in_channels comes from the first input."""
+
+    cls_to_become = ConvTranspose3d
+
+
+__all__ = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "LazyConv1d", "LazyConv2d", "LazyConv3d",
+           "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d"]

@@ -1,6 +1,11 @@
 """Loss layers.  reduction: "mean", "sum" or "none"; size_average and reduce are the words of before torch 0.4."""
+import math
+import warnings
+
 from .. import functional as F
 from .._functional._arguments import reduction_of
+from .distance import PairwiseDistance
+from .linear import Linear
 from .module import Module
 
 
@@ -50,6 +55,15 @@ class NLLLoss(_WeightedLoss):
     def forward(self, input, target):
         """(N, C, *), int (N, *) -> () or (N, *)"""
         return F.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class NLLLoss2d(NLLLoss):
+    """NLLLoss, under its name of before torch 0.4."""
+
+    def __init__(self, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+        super().__init__(weight, size_average, ignore_index, reduce, reduction)
+        warnings.warn("`NLLLoss2d` has been deprecated. Please use `NLLLoss` instead as a drop-in replacement and see "
+                      "https://pytorch.org/docs/main/nn.html#torch.nn.NLLLoss for more details.", FutureWarning, stacklevel=2)
 
 
 class CrossEntropyLoss(_WeightedLoss):
@@ -216,3 +230,71 @@ class MultiMarginLoss(_WeightedLoss):
     def forward(self, input, target):
         """(N, C), int (N) -> () or (N)"""
         return F.multi_margin_loss(input, target, self.p, self.margin, self.weight, reduction=self.reduction)
+
+
+class MultiLabelMarginLoss(_Loss):
+    """The mean over classes of max(0, 1 - (x[t] - x[c])) for every target t and every class c that is none."""
+
+    function = staticmethod(F.multilabel_margin_loss)
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """TripletMarginLoss with a distance of one's own (default: PairwiseDistance)."""
+
+    def __init__(self, *, distance_function=None, margin=1.0, swap=False, reduction="mean"):
+        super().__init__(reduction=reduction)
+        if margin <= 0:
+            raise ValueError(f"TripletMarginWithDistanceLoss: expected margin to be greater than 0, got {margin} instead")
+        self.distance_function = PairwiseDistance() if distance_function is None else distance_function
+        self.margin, self.swap = margin, swap
+
+    def forward(self, anchor, positive, negative):
+        """(N, D), (N, D), (N, D) -> () or (N)"""
+        return F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=self.distance_function, margin=self.margin,
+                                                   swap=self.swap, reduction=self.reduction)
+
+
+class CTCLoss(_Loss):
+    """-log of the probability of each target under all its alignments with the input.  Graves et al. 2006.
+
+    blank: the class between labels;  zero_infinity: 0 in place of inf for inputs too short for their target.
+    """
+
+    def __init__(self, blank=0, reduction="mean", zero_infinity=False):
+        super().__init__(reduction=reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs, targets, input_lengths, target_lengths):
+        """(T, N, C), int (N, S) or (sum of target_lengths), int (N), int (N) -> () or (N)"""
+        return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction, self.zero_infinity)
+
+
+class LinearCrossEntropyLoss(_WeightedLoss):
+    """CrossEntropyLoss of a Linear layer, `linear`, that is part of the loss.  See F.linear_cross_entropy.
+
+    out_features: sizes of the places that have a loss each; options: LinearCrossEntropyOptions, for chunks of rows.
+    """
+
+    def __init__(self, in_features, num_classes, *, out_features=(), bias=False, device=None, dtype=None, reduction="mean", weight=None,
+                 ignore_index=None, label_smoothing=0.0, options=None):
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
+        super().__init__(weight, reduction=reduction)
+        self.num_classes, self.out_features, self.ignore_index = num_classes, out_features, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+        self.linear = Linear(in_features, math.prod(out_features, start=num_classes), bias, device, dtype)
+
+    def forward(self, input, target):
+        """(N, in_features), int (N, *out_features) -> () or (N, *out_features)"""
+        places = (self.num_classes, *self.out_features)
+        bias = None if self.linear.bias is None else self.linear.bias.reshape(places)
+        return F.linear_cross_entropy(input, self.linear.weight.reshape((*places, self.linear.in_features)), target, linear_bias=bias,
+                                      weight=self.weight, reduction=self.reduction, ignore_index=self.ignore_index,
+                                      label_smoothing=self.label_smoothing, options=self.options)
+
+    def extra_repr(self):
+        return (f"in_features={self.linear.in_features}, num_classes={self.num_classes}, out_features={self.out_features}, "
+                f"bias={self.linear.bias is not None}, reduction={self.reduction}, ignore_index={self.ignore_index}, "
+                f"label_smoothing={self.label_smoothing}, options={self.options}")

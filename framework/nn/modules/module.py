@@ -10,8 +10,12 @@ from ..._core.modes import no_grad
 from ..._core.tensor import Tensor
 from ..._device import device as Device
 from ..._dtypes import dtype as DType
+from ..parameter import Buffer, Parameter  # noqa: F401 - old programs import them from here
+from ._backward_hook import BackwardHook  # noqa: F401
 from ._hooks import (  # noqa: F401 - torch keeps the global hooks in this module
+    GLOBAL_KIND,
     Hooked,
+    register_module_backward_hook,
     register_module_buffer_registration_hook,
     register_module_forward_hook,
     register_module_forward_pre_hook,
@@ -22,7 +26,7 @@ from ._hooks import (  # noqa: F401 - torch keeps the global hooks in this modul
 )
 from ._members import Members
 from ._sharing import shared_copy
-from ._state_dict import Stateful
+from ._state_dict import IncompatibleKeys, Stateful
 
 
 class Module(Members, Hooked, Stateful):
@@ -39,6 +43,7 @@ class Module(Members, Hooked, Stateful):
     """
 
     dump_patches = False
+    _said_that_nothing_compiles = False
     call_super_init = False  # pass __init__'s arguments on to the next class, for multiple inheritance
 
     def __init__(self, *args, **kwargs):
@@ -60,6 +65,7 @@ class Module(Members, Hooked, Stateful):
 
     def __setstate__(self, state):
         self.__dict__.update(state)
+        self.__dict__.setdefault("_is_full_backward_hook", None)
         for name in ("_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks_with_kwargs", "_backward_pre_hooks"):
             self.__dict__.setdefault(name, OrderedDict())
 
@@ -133,6 +139,12 @@ class Module(Members, Hooked, Stateful):
         """Move CPU parameters and buffers to memory that processes forked later share.  Returns self."""
         return self._apply(shared_copy)
 
+    def compile(self, *args, **kwargs):
+        """Accepted for programs that call it, and nothing more: modules run as they are written.  Says so, once."""
+        if not Module._said_that_nothing_compiles:
+            Module._said_that_nothing_compiles = True
+            warnings.warn("Module.compile(): there is no compiler for modules here; the module runs as it is written", stacklevel=2)
+
     # -- modes ---------------------------------------------------------------------------------------------------------
 
     def apply(self, fn):
@@ -194,10 +206,16 @@ class Module(Members, Hooked, Stateful):
         return f"{self._get_name()}({body})"
 
 
+_IncompatibleKeys = IncompatibleKeys
+
+
 def indent(text, spaces):
     """`text` with all lines but the first (and empty ones) moved right."""
     first, *rest = text.split("\n")
     return "\n".join([first, *((" " * spaces + line if line.strip() else "") for line in rest)])
+
+
+_addindent = indent  # torch's name
 
 
 def _parse_to(*args, **kwargs):

@@ -1,6 +1,10 @@
 """Normalisation with the input's own statistics."""
+import numpy as np
+
+from ... import ops
 from .. import functional as F
 from .. import init
+from .._functional.pooling import mixed_along
 from ._tensors import set_parameters
 from .module import Module
 
@@ -96,8 +100,35 @@ class LocalResponseNorm(Module):
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
+class CrossMapLRN2d(Module):
+    """LocalResponseNorm of images in the manner of Torch 7, whose window for channels beyond size / 2 always reaches back to the first one.
+
+    The values are torch's; the gradient is that of these values.
+    """
+
+    def __init__(self, size, alpha=1e-4, beta=0.75, k=1):
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input):
+        """(N, C, H, W) -> the same shape"""
+        if input.ndim != 4:
+            raise ValueError(f"CrossMapLRN2d: Expected input to be 4D, got {input.ndim}D instead.")
+        c, reach = input.shape[1], int((self.size - 1) / 2 + 1)
+        near = np.abs(np.arange(c)[:, None] - np.arange(c)) < reach
+        near[0] |= np.arange(c) >= reach  # never taken out of the running sum
+        scale = mixed_along(input * input, 1, near * (self.alpha / self.size)) + self.k
+        return input * ops.power(scale, -self.beta)
+
+    def extra_repr(self):
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
+
+
 def _reset_affine(module):
     if module.weight is not None:
         init.ones_(module.weight)
     if module.bias is not None:
         init.zeros_(module.bias)
+
+
+__all__ = ["CrossMapLRN2d", "GroupNorm", "LayerNorm", "LocalResponseNorm", "RMSNorm"]

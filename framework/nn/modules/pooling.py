@@ -2,6 +2,7 @@
 from .. import functional as F
 from ._sizes import as_tuple
 from .module import Module
+from .utils import _pair, _single, _triple  # noqa: F401 - old programs import them from here
 
 
 class _MaxPoolNd(Module):
@@ -159,3 +160,79 @@ class LPPool2d(_LPPoolNd):
     """Power averages of windows of two dimensions."""
 
     dims = 2
+
+
+class LPPool3d(_LPPoolNd):
+    """Power averages of windows of three dimensions."""
+
+    dims = 3
+
+
+class _MaxUnpoolNd(Module):
+    def __init__(self, kernel_size, stride=None, padding=0):
+        super().__init__()
+        self.kernel_size = as_tuple(kernel_size, self.dims)
+        self.stride = as_tuple(kernel_size if stride is None else stride, self.dims)
+        self.padding = as_tuple(padding, self.dims)
+
+    def forward(self, input, indices, output_size=None):
+        """The elements at the places that the pooling took them from, 0 elsewhere.  output_size: which of the sizes that pooling makes equal"""
+        return getattr(F, f"max_unpool{self.dims}d")(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self):
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpoolNd):
+    """The inverse of MaxPool1d, as far as there is one."""
+
+    dims = 1
+
+
+class MaxUnpool2d(_MaxUnpoolNd):
+    """The inverse of MaxPool2d, as far as there is one."""
+
+    dims = 2
+
+
+class MaxUnpool3d(_MaxUnpoolNd):
+    """The inverse of MaxPool3d, as far as there is one."""
+
+    dims = 3
+
+
+class _FractionalMaxPoolNd(Module):
+    def __init__(self, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None):
+        super().__init__()
+        name = type(self).__name__
+        self.kernel_size, self.return_indices = as_tuple(kernel_size, self.dims), return_indices
+        self.register_buffer("_random_samples", _random_samples)
+        self.output_size = None if output_size is None else as_tuple(output_size, self.dims)
+        self.output_ratio = None if output_ratio is None else as_tuple(output_ratio, self.dims)
+        if output_size is None and output_ratio is None:
+            raise ValueError(f"{name} requires specifying either an output size, or a pooling ratio")
+        if output_size is not None and output_ratio is not None:
+            raise ValueError("only one of output_size and output_ratio may be specified")
+        if self.output_ratio is not None and not all(0 < r < 1 for r in self.output_ratio):
+            raise ValueError(f"output_ratio must be between 0 and 1 (got {output_ratio})")
+
+    def forward(self, input):
+        """The largest elements; with return_indices, also their flat spatial places."""
+        pool = getattr(F, f"fractional_max_pool{self.dims}d")
+        return pool(input, self.kernel_size, self.output_size, self.output_ratio, self.return_indices, _random_samples=self._random_samples)
+
+
+class FractionalMaxPool2d(_FractionalMaxPoolNd):
+    """The largest elements of windows of two dimensions at random distances.  Graham 2014, arXiv:1412.6071."""
+
+    dims = 2
+
+
+class FractionalMaxPool3d(_FractionalMaxPoolNd):
+    """The largest elements of windows of three dimensions at random distances.  Graham 2014, arXiv:1412.6071."""
+
+    dims = 3
+
+
+__all__ = [f"{kind}{d}d" for kind in ("AdaptiveAvgPool", "AdaptiveMaxPool", "AvgPool", "LPPool", "MaxPool", "MaxUnpool") for d in (1, 2, 3)]
+__all__ += ["FractionalMaxPool2d", "FractionalMaxPool3d"]

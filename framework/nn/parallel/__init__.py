@@ -1,10 +1,21 @@
-"""torch.nn.parallel's names.  They live in `ringgrad.distributed.parallel`, which is imported when the first of them is asked for."""
-import importlib
+"""torch.nn.parallel's names.  What trains lives in `ringgrad.distributed`, which is imported when it is first asked for."""
+import warnings
 
-__all__ = ["DataParallel", "DistributedDataParallel", "data_parallel", "gather", "parallel_apply", "replicate", "scatter", "SyncBatchNorm"]
+from . import _functions, _plug, comm, data_parallel, distributed, parallel_apply, replicate, scatter_gather  # noqa: F401
+from .data_parallel import data_parallel  # noqa: F811 - torch has modules and functions of one name; the functions win
+from .parallel_apply import parallel_apply  # noqa: F811
+from .replicate import replicate  # noqa: F811
+from .scatter_gather import gather, scatter
+
+__all__ = ["DataParallel", "DistributedDataParallel", "DistributedDataParallelCPU", "SyncBatchNorm", "data_parallel", "gather", "parallel_apply",
+           "replicate", "scatter"]
 
 
-def __getattr__(name):
-    if name in __all__:
-        return getattr(importlib.import_module("ringgrad.distributed.parallel"), name)
-    raise AttributeError(f"module 'ringgrad.nn.parallel' has no attribute {name!r}")
+def DistributedDataParallelCPU(*args, **kwargs):  # noqa: N802 - torch's name
+    """The older name of `DistributedDataParallel`."""
+    warnings.warn("torch.nn.parallel.DistributedDataParallelCPU is deprecated, please use torch.nn.parallel.DistributedDataParallel instead.",
+                  FutureWarning, stacklevel=2)
+    return distributed.DistributedDataParallel(*args, **kwargs)
+
+
+__getattr__ = _plug.classes(__name__, "DataParallel", "DistributedDataParallel", "SyncBatchNorm")

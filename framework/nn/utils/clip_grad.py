@@ -57,7 +57,7 @@ def clip_grads_with_norm_(parameters, max_norm, total_norm, foreach=None):
         backend = of_array(data)
         if device_of(data) != device_of(total):
             total = backend.from_host(of_array(total).to_host(total), backend.index_of(data))
-        with backend.on_device_of(data):
+        with backend.on_device_of(data), np.errstate(all="ignore"):  # overflowed gradients, which a GradScaler will leave out
             factor = backend.xp.minimum(float(max_norm) / (total + 1e-6), 1)
             data *= factor.astype(data.dtype)
         written(grad)
@@ -89,4 +89,12 @@ def clip_grad_value_(parameters, clip_value, foreach=None):
         written(grad)
 
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
+def clip_grad_norm(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None):
+    """The older name of `clip_grad_norm_`."""
+    warnings.warn("`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.", FutureWarning, stacklevel=2)
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+_get_total_norm, _clip_grads_with_norm_ = get_total_norm, clip_grads_with_norm_  # torch's names of before they were public
+
+__all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm"]
