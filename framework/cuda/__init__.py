@@ -1,45 +1,53 @@
 """torch.cuda's names over CuPy.  Every question has an answer on a machine without a GPU; CuPy is imported when there is one to use."""
-import ctypes
-import importlib.util
 import sys
-from functools import lru_cache
 
 from .._backends import load_cuda
+from .._core.errors import OutOfMemoryError
 from .._device import device as Device
 from .._functional.legacy import CUDA_TYPES
 from .._rng import default_generator
-from ._streams import Event, Stream, current_stream, default_stream, stream
+from . import amp, nvtx
+from ._graph import CUDAGraph, graph, graph_pool_handle, is_current_stream_capturing, make_graphed_callables
+from ._memory import (
+    caching_allocator_alloc,
+    caching_allocator_delete,
+    get_allocator_backend,
+    get_per_process_memory_fraction,
+    max_memory_allocated,
+    max_memory_cached,
+    max_memory_reserved,
+    mem_get_info,
+    memory_allocated,
+    memory_cached,
+    memory_reserved,
+    memory_snapshot,
+    memory_stats,
+    memory_summary,
+    reset_accumulated_memory_stats,
+    reset_max_memory_allocated,
+    reset_max_memory_cached,
+    reset_peak_memory_stats,
+    set_per_process_memory_fraction,
+)
+from ._place import cupy as _cupy
+from ._place import current_device, device_count, is_available
+from ._place import index_of as _index
+from ._streams import Event, Stream, StreamContext, current_stream, default_stream, set_stream, stream
 
-__all__ = ["Event", "Stream", "current_device", "current_stream", "default_stream", "device", "device_count", "empty_cache",
-           "get_device_capability", "get_device_name", "is_available", "is_bf16_supported", "is_initialized", "manual_seed",
-           "manual_seed_all", "memory_allocated", "memory_reserved", "set_device",
-           "stream", "synchronize", *CUDA_TYPES]
+__all__ = ["CUDAGraph", "Event", "OutOfMemoryError", "Stream", "StreamContext", "amp", "caching_allocator_alloc", "caching_allocator_delete",
+           "can_device_access_peer", "current_blas_handle", "current_device", "current_stream", "default_stream", "device", "device_count",
+           "device_of", "empty_cache", "get_allocator_backend", "get_arch_list", "get_device_capability", "get_device_name",
+           "get_device_properties", "get_gencode_flags", "get_per_process_memory_fraction", "get_rng_state", "get_rng_state_all", "graph",
+           "graph_pool_handle", "init", "initial_seed", "ipc_collect", "is_available", "is_bf16_supported", "is_current_stream_capturing",
+           "is_initialized", "is_tf32_supported", "make_graphed_callables", "manual_seed", "manual_seed_all", "max_memory_allocated",
+           "max_memory_cached", "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_cached", "memory_reserved",
+           "memory_snapshot", "memory_stats", "memory_summary", "nvtx", "reset_accumulated_memory_stats", "reset_max_memory_allocated",
+           "reset_max_memory_cached", "reset_peak_memory_stats", "seed", "seed_all", "set_device", "set_per_process_memory_fraction",
+           "set_rng_state", "set_rng_state_all", "set_stream", "stream", "synchronize", *CUDA_TYPES]
 
 globals().update(CUDA_TYPES)  # FloatTensor, LongTensor, ...: calling one needs a GPU
-
-
-@lru_cache(maxsize=1)
-def device_count():
-    """Number of CUDA devices that CUDA_VISIBLE_DEVICES leaves; 0 without a driver or without CuPy.  Makes no CUDA context."""
-    if importlib.util.find_spec("cupy") is None:
-        return 0
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0
-    return count.value
-
-
-def is_available():
-    """Whether CUDA tensors can be made: a GPU, its driver, and CuPy are there."""
-    return device_count() > 0
-
-
-def _cupy():
-    return load_cuda().xp
+has_magma = False
+has_half = True
 
 
 def is_initialized():
@@ -47,18 +55,9 @@ def is_initialized():
     return "cupy" in sys.modules and is_available()
 
 
-def _index(spelled):
-    if spelled is None:
-        return current_device()
-    place = spelled if isinstance(spelled, Device) else Device(spelled)
-    if place.type != "cuda":
-        raise ValueError(f"Expected a cuda device, but got: {place}")
-    return current_device() if place.index is None else place.index
-
-
-def current_device():
-    """Index of the device on which new CUDA tensors are made in this thread."""
-    return _cupy().cuda.runtime.getDevice()
+def init():
+    """Load CuPy now, instead of with the first CUDA tensor."""
+    load_cuda()
 
 
 def set_device(device):
@@ -76,7 +75,7 @@ class device:  # noqa: N801 - torch's name
     """Inside the `with` block, `device` is the current one.  None and negative indexes change nothing."""
 
     def __init__(self, device):
-        self.index = None if device is None or isinstance(device, int) and device < 0 else _index(device)
+        self.index = None if device is None or isinstance(device, int) and (device < 0 or not is_available()) else _index(device)
 
     def __enter__(self):
         if self.index is not None:
@@ -88,14 +87,40 @@ class device:  # noqa: N801 - torch's name
             self.context.__exit__(*error)
 
 
+class device_of(device):  # noqa: N801 - torch's name
+    """Inside the `with` block, the device of the tensor `obj` is the current one; a tensor on the CPU changes nothing."""
+
+    def __init__(self, obj):
+        super().__init__(obj.device if obj.is_cuda else None)
+
+
 def synchronize(device=None):
     """Wait until all work on `device` (None: the current one) is done.  RuntimeError without a GPU."""
     load_cuda().synchronize(_index(device))
 
 
+# What a GPU is
+
+
+def get_device_properties(device=None):
+    """name, major, minor, total_memory (bytes), multi_processor_count, warp_size of a GPU."""
+    return _Properties(_cupy().cuda.runtime.getDeviceProperties(_index(device)))
+
+
+class _Properties:
+    def __init__(self, raw):
+        self.name, self.major, self.minor = raw["name"].decode(), raw["major"], raw["minor"]
+        self.total_memory, self.multi_processor_count = raw["totalGlobalMem"], raw["multiProcessorCount"]
+        self.warp_size, self.max_threads_per_multi_processor = raw["warpSize"], raw["maxThreadsPerMultiProcessor"]
+
+    def __repr__(self):
+        return (f"_CudaDeviceProperties(name='{self.name}', major={self.major}, minor={self.minor}, "
+                f"total_memory={self.total_memory // 2**20}MB, multi_processor_count={self.multi_processor_count})")
+
+
 def get_device_name(device=None):
     """The product name, such as "NVIDIA H200"."""
-    return _cupy().cuda.runtime.getDeviceProperties(_index(device))["name"].decode()
+    return get_device_properties(device).name
 
 
 def get_device_capability(device=None):
@@ -109,36 +134,102 @@ def is_bf16_supported(including_emulation=True):
     return is_available() and (including_emulation or get_device_capability() >= (8, 0))
 
 
-def manual_seed(seed):
-    """Seed the current GPU's default generator.  Does nothing without a GPU."""
-    if is_available():
-        default_generator(Device("cuda", current_device())).manual_seed(seed)
+def is_tf32_supported():
+    """Whether the current GPU has TF32: from compute capability 8.0 on.  False without one."""
+    return is_available() and get_device_capability() >= (8, 0)
 
 
-def manual_seed_all(seed):
-    """Seed every GPU's default generator.  Does nothing without a GPU."""
-    for index in range(device_count()):
-        default_generator(Device("cuda", index)).manual_seed(seed)
+def get_arch_list():
+    """Kernels are compiled for the GPU at hand: its own architecture, such as ["sm_90"]; empty without one."""
+    return ["sm_{}{}".format(*get_device_capability())] if is_available() else []
 
 
-def _pool(device):
-    cupy = _cupy()
-    with cupy.cuda.Device(_index(device)):
-        return cupy.get_default_memory_pool()
+def get_gencode_flags():
+    """An empty string: no kernels were compiled beforehand."""
+    return ""
 
 
-def memory_allocated(device=None):
-    """Bytes of CuPy's pool that arrays occupy now; 0 without a GPU."""
-    return _pool(device).used_bytes() if is_available() else 0
+def can_device_access_peer(device, peer_device):
+    """Whether one GPU can read the other's memory."""
+    return bool(_cupy().cuda.runtime.deviceCanAccessPeer(_index(device), _index(peer_device)))
 
 
-def memory_reserved(device=None):
-    """Bytes that CuPy's pool holds from the driver; 0 without a GPU."""
-    return _pool(device).total_bytes() if is_available() else 0
+def current_blas_handle():
+    """cuBLAS's handle as an integer."""
+    return _cupy().cuda.get_cublas_handle()
+
+
+def ipc_collect():
+    """Nothing to collect: CUDA tensors are not sent between processes."""
 
 
 def empty_cache():
     """Give unused memory of CuPy's pool back to the driver.  Does nothing without a GPU."""
     if is_available():
-        _pool(None).free_all_blocks()
+        _cupy().get_default_memory_pool().free_all_blocks()
         _cupy().get_default_pinned_memory_pool().free_all_blocks()
+
+
+# Random numbers
+
+
+def _generators():
+    return [default_generator(Device("cuda", index)) for index in range(device_count())]
+
+
+def _generator(device):
+    return default_generator(Device("cuda", _index(None if device == "cuda" else device)))
+
+
+def manual_seed(seed):
+    """Seed the current GPU's default generator.  Does nothing without a GPU."""
+    if is_available():
+        _generator(None).manual_seed(seed)
+
+
+def manual_seed_all(seed):
+    """Seed every GPU's default generator.  Does nothing without a GPU."""
+    for generator in _generators():
+        generator.manual_seed(seed)
+
+
+def seed():
+    """Seed the current GPU's default generator from the system's randomness.  Does nothing without a GPU."""
+    if is_available():
+        _generator(None).seed()
+
+
+def seed_all():
+    """Seed every GPU's default generator alike from the system's randomness.  Does nothing without a GPU."""
+    first, *others = _generators() or [None]
+    if first is not None:
+        number = first.seed()
+        for generator in others:
+            generator.manual_seed(number)
+
+
+def initial_seed():
+    """The seed of the current GPU's default generator."""
+    return _generator(None).initial_seed()
+
+
+def get_rng_state(device="cuda"):
+    """The state of a GPU's default generator, as a byte tensor."""
+    return _generator(device).get_state()
+
+
+def get_rng_state_all():
+    """The states of all GPUs' default generators; an empty list without one."""
+    return [generator.get_state() for generator in _generators()]
+
+
+def set_rng_state(new_state, device="cuda"):
+    """Put a state of `get_rng_state` back.  Does nothing without a GPU."""
+    if is_available():
+        _generator(device).set_state(new_state)
+
+
+def set_rng_state_all(new_states):
+    """Put the states of `get_rng_state_all` back."""
+    for generator, state in zip(_generators(), new_states):
+        generator.set_state(state)

@@ -96,6 +96,27 @@ def default_stream(device=None):
     return Stream(native=_cuda().Stream.null)
 
 
+def set_stream(stream):
+    """Send this thread's CUDA work to `stream` from here on; None changes nothing."""
+    if stream is not None:
+        stream.native.use()
+
+
+class StreamContext:
+    """`with ringgrad.cuda.stream(s):` sends work to `s`; None changes nothing."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __enter__(self):
+        if self.stream is not None:
+            self.stream.__enter__()
+
+    def __exit__(self, *error):
+        if self.stream is not None:
+            self.stream.__exit__(*error)
+
+
 def stream(stream):
     """`with ringgrad.cuda.stream(s):` sends work to `s`; None changes nothing."""
-    return stream if stream is not None else current_stream()
+    return StreamContext(stream)

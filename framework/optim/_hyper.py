@@ -3,18 +3,21 @@ import numpy as np
 
 from .. import _dtypes
 from .._backends import of_array
-from .._core.hooks import written
-from .._core.tensor import Tensor, wrap
+from .._core.tensor import Tensor, count_write, wrap
 
 
 def check_lr(lr, foreach=False, capturable=False):
     """ValueError unless `lr` is a non-negative number or a tensor of one such element."""
-    if isinstance(lr, Tensor):
-        if foreach and not capturable:
-            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
-        if lr._data.size != 1:
-            raise ValueError("Tensor lr must be 1-element")
+    if isinstance(lr, Tensor) and foreach and not capturable:
+        raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
+    check_lr_size(lr)
     check_from_zero("learning rate", lr)
+
+
+def check_lr_size(lr):
+    """ValueError for a tensor of more or less than one element."""
+    if isinstance(lr, Tensor) and lr._data.size != 1:
+        raise ValueError("Tensor lr must be 1-element")
 
 
 def check_from_zero(what, value):
@@ -38,10 +41,23 @@ def check_implementation(foreach, fused, differentiable):
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
+def check_fused(params):
+    """RuntimeError for parameters of a type that fused=True does not take: complex ones."""
+    for p in params:
+        if p._data.dtype.kind == "c" and p.grad is not None:
+            raise RuntimeError("`fused=True` requires all the params to be floating point Tensors of supported devices: ['cuda', 'cpu'] but "
+                               f"{p.dtype} and {p.device.type}")
+
+
 def number(value, group, param):
-    """A hyperparameter as a Python number; a tensor as a 0-d array when `lives_on_device`, so that the host need not wait for it."""
+    """A hyperparameter as a Python number; a tensor as a 0-d array when `lives_on_device`, so that the host need not wait for it.
+
+    In a differentiable group it stays a tensor, and gradients flow to it.
+    """
     if not isinstance(value, Tensor):
         return value
+    if group.get("differentiable"):
+        return value.reshape(())
     stays = of_array(value._data).name != "numpy" and lives_on_device(group, param)
     return value._data.reshape(()) if stays else value._data.item()
 
@@ -51,7 +67,7 @@ def lives_on_device(group, param):
 
     AssertionError, as in torch, for capturable=True with a parameter on the CPU.
     """
-    if not group.get("capturable") and not group.get("fused"):
+    if not group.get("capturable") and (type(param._data) is np.ndarray or not group.get("fused")):
         return False
     is_cuda = of_array(param._data).name != "numpy"
     if group.get("capturable") and not is_cuda:
@@ -80,7 +96,8 @@ def zeros_state(param, value=0):
 
 def advance(state, param, group):
     """Count one step.  Returns the new count: a Python float, or a device scalar when `lives_on_device`."""
-    count = state["step"]._data
+    step = state["step"]
+    count = step._data
     count += 1
-    written(state["step"])
+    count_write(step)
     return count if lives_on_device(group, param) else count.item()

@@ -16,10 +16,12 @@ import numpy as np
 
 from .. import _dtypes, ops
 from .._backends import of_array
-from .._core.hooks import written
+from .._core.tensor import count_write
+from .._functional._sparse_ops import coalesced
 from . import _compiled
 
-BLOCK = 16384  # elements: 64 KiB of float32; half a dozen of them fit into the L2 cache of any current core
+BLOCK = 131072  # elements of all arrays of a rule together: 512 KiB of float32, which fit into the L2 cache of a current core
+SMALL = 4096  # elements: up to here a compiled loop saves less than its call costs
 
 
 def descent(p, g, weight_decay, maximize):
@@ -45,17 +47,36 @@ class Rule:
         if g.shape != p.shape:
             raise RuntimeError(f"The size of tensor a {list(p.shape)} (the parameter) must match the size of tensor b {list(g.shape)} "
                                "(its gradient)")
-        arrays = [p, g, *[t if t is None else t._data for t in states]]
-        if type(p) is np.ndarray and p.size <= BLOCK and p.dtype.char in "fd":
-            self._store(np, arrays, numbers)
+        arrays = [p, g]
+        for t in states:
+            arrays.append(t if t is None else t._data)
+        if type(p) is np.ndarray and p.dtype.char in "fd":
+            if p.size <= (SMALL if _compiled.available() else BLOCK // 4):
+                self._store(np, arrays, numbers)
+            else:
+                self._run(np, arrays, numbers)
         else:
             backend = of_array(p)
             with backend.on_device_of(p):
                 self._run(backend.xp, [_as_real(a) for a in arrays], numbers)
-        written(param)
+        count_write(param)
         for t in states:
             if t is not None:
-                written(t)
+                count_write(t)
+
+    def at_places(self, param, grad, *states, **numbers):
+        """Update the elements that the sparse tensor `grad` names, and no others."""
+        g = coalesced(grad)._data
+        at, p = tuple(g.indices), param._data
+        with of_array(p).on_device_of(p):
+            arrays = [a if a is None else a[at] for a in (p, *[t if t is None else t._data for t in states])]
+            arrays.insert(1, g.values)
+            store = self._store_half if _dtypes.is_half(p.dtype) else self._store
+            store(of_array(p).xp, [_as_real(a) for a in arrays], numbers)
+            for t, rows in zip((param, *states), (arrays[0], *arrays[2:])):
+                if t is not None:
+                    t._data[at] = rows
+                    count_write(t)
 
     def recorded(self, param, *others, **numbers):
         """Update `param` in place with the computation recorded for autograd.  Returns the new state tensors."""
@@ -67,7 +88,7 @@ class Rule:
     def _run(self, xp, arrays, numbers):
         p = arrays[0]
         store = self._store_half if _dtypes.is_half(p.dtype) else self._store
-        flat = _flat(arrays) if xp is np and p.size > BLOCK else None
+        flat = _flat(arrays) if xp is np and p.size > SMALL else None
         if flat is None:
             store(xp, arrays, numbers)
             return
@@ -76,14 +97,17 @@ class Rule:
             kind = p.dtype.type
             loop(*[a for a in flat if a is not None], *[x if type(x) is bool else kind(x) for x in map(numbers.get, self.numbers)])
             return
-        for start in range(0, p.size, BLOCK):
-            store(xp, [a if a is None else a[start:start + BLOCK] for a in flat], numbers)
+        block = BLOCK // sum(a is not None for a in flat)
+        for start in range(0, p.size, block):
+            store(xp, [a if a is None else a[start:start + block] for a in flat], numbers)
 
     def _store(self, xp, arrays, numbers):
-        p, _, *states = arrays
-        for place, value in zip((p, *states), self.formula(xp, *arrays, **numbers)):
-            if value is not place:
-                place[...] = value
+        values = self.formula(xp, *arrays, **numbers)
+        if values[0] is not arrays[0]:
+            arrays[0][...] = values[0]
+        for i in range(2, len(arrays)):
+            if values[i - 1] is not arrays[i]:
+                arrays[i][...] = values[i - 1]
 
     def _store_half(self, xp, arrays, numbers):
         """Half precision: the formula in float32, its results rounded once."""

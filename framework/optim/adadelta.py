@@ -1,13 +1,14 @@
 """Adadelta."""
+from ._functional_form import functional_form
 from ._hyper import check_from_zero, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["Adadelta"]
+__all__ = ["Adadelta", "adadelta"]
 
 
 @rule
-def adadelta(xp, p, g, square, travelled, *, lr, rho, rate, eps, weight_decay, maximize):
+def adadelta_rule(xp, p, g, square, travelled, *, lr, rho, rate, eps, weight_decay, maximize):
     """delta = g * sqrt(travelled + eps) / sqrt(square + eps);  p -= lr * delta.
 
     square, travelled: moving averages of g^2 and of delta^2;  rate: 1 - rho.
@@ -46,8 +47,11 @@ class Adadelta(RuleOptimizer):
         state["acc_delta"] = zeros_state(param)
 
     def update(self, param, grad, state, group):
-        """See `adadelta` above."""
+        """See `adadelta_rule` above."""
         self.count_step(state, param, group)
-        self.apply(adadelta, group, param, grad, state, ("square_avg", "acc_delta"), lr=number(group["lr"], group, param),
+        self.apply(adadelta_rule, group, param, grad, state, ("square_avg", "acc_delta"), lr=number(group["lr"], group, param),
                    rho=group["rho"], rate=1 - group["rho"], eps=group["eps"], weight_decay=group["weight_decay"],
                    maximize=group["maximize"])
+
+
+adadelta = functional_form("adadelta", Adadelta, ("square_avg", "acc_delta", "step"))

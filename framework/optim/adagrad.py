@@ -1,13 +1,14 @@
 """Adagrad."""
+from ._functional_form import functional_form
 from ._hyper import check_from_zero, check_implementation, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["Adagrad"]
+__all__ = ["Adagrad", "adagrad"]
 
 
 @rule
-def adagrad(xp, p, g, total, *, rate, eps, weight_decay, maximize):
+def adagrad_rule(xp, p, g, total, *, rate, eps, weight_decay, maximize):
     """total += g^2;  p -= rate * g / (sqrt(total) + eps)."""
     g = descent(p, g, weight_decay, maximize)
     total += g * g
@@ -34,9 +35,16 @@ class Adagrad(RuleOptimizer):
         super().__init__(params, {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,
                                   "initial_accumulator_value": initial_accumulator_value, "foreach": foreach, "maximize": maximize,
                                   "differentiable": differentiable, "fused": fused})
+        self._step_supports_amp_scaling = bool(fused)
         for group in self.param_groups:
             for p in group["params"]:
                 self.init_state(self.state[p], p, group)
+
+    def share_memory(self):
+        """Move the sums into memory that processes share."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p]["sum"].share_memory_()
 
     def init_state(self, state, param, group):
         """No updates yet, and the initial sum (in both parts of complex numbers)."""
@@ -44,9 +52,17 @@ class Adagrad(RuleOptimizer):
         state["step"] = scalar_state(0.0, group, param)
         state["sum"] = zeros_state(param, complex(initial, initial) if param.is_complex() else initial)
 
+    def check_sparse(self, group):
+        """Sparse gradients move the elements that they name; weight decay would move all."""
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+
     def update(self, param, grad, state, group):
-        """See `adagrad` above."""
+        """See `adagrad_rule` above."""
         count = self.count_step(state, param, group)
         lr = number(group["lr"], group, param)
-        self.apply(adagrad, group, param, grad, state, ("sum",), rate=lr / (1 + (count - 1) * group["lr_decay"]), eps=group["eps"],
+        self.apply(adagrad_rule, group, param, grad, state, ("sum",), rate=lr / (1 + (count - 1) * group["lr_decay"]), eps=group["eps"],
                    weight_decay=group["weight_decay"], maximize=group["maximize"])
+
+
+adagrad = functional_form("adagrad", Adagrad, ("sum", "step"))

@@ -1,14 +1,15 @@
 """Adam."""
 from .._core.tensor import Tensor
+from ._functional_form import functional_form
 from ._hyper import check_betas, check_from_zero, check_implementation, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["Adam"]
+__all__ = ["Adam", "adam"]
 
 
 @rule
-def adam(xp, p, g, mean, square, peak, *, decoupled, shrink, rate1, beta2, rate2, eps, step_size, bias2_root, weight_decay, maximize):
+def adam_rule(xp, p, g, mean, square, peak, *, decoupled, shrink, rate1, beta2, rate2, eps, step_size, bias2_root, weight_decay, maximize):
     """mean and square are the moving averages of g and g^2;  p -= step_size * mean / (sqrt(square) / bias2_root + eps).
 
     decoupled: shrink p first, by the factor 1 - lr * weight_decay;  rate1, rate2: 1 - beta1, 1 - beta2;  peak: AMSGrad's largest `square`.
@@ -47,6 +48,7 @@ class Adam(RuleOptimizer):
         super().__init__(params, {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad,
                                   "maximize": maximize, "foreach": foreach, "capturable": capturable, "differentiable": differentiable,
                                   "fused": fused, "decoupled_weight_decay": decoupled_weight_decay})
+        self._step_supports_amp_scaling = bool(fused)
 
     @staticmethod
     def _check_kinds(betas, foreach, capturable):
@@ -66,12 +68,15 @@ class Adam(RuleOptimizer):
             state["max_exp_avg_sq"] = zeros_state(param)
 
     def update(self, param, grad, state, group):
-        """See `adam` above."""
+        """See `adam_rule` above."""
         count = self.count_step(state, param, group)
         lr, decay = number(group["lr"], group, param), group["weight_decay"]
         beta1, beta2 = (number(b, group, param) for b in group["betas"])
         decoupled = group["decoupled_weight_decay"]
         names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq" if group["amsgrad"] else None)
-        self.apply(adam, group, param, grad, state, names, decoupled=decoupled, shrink=1 - lr * decay, rate1=1 - beta1,
+        self.apply(adam_rule, group, param, grad, state, names, decoupled=decoupled, shrink=1 - lr * decay, rate1=1 - beta1,
                    beta2=beta2, rate2=1 - beta2, eps=group["eps"], step_size=lr / (1 - beta1**count), bias2_root=(1 - beta2**count) ** 0.5,
                    weight_decay=0.0 if decoupled else decay, maximize=group["maximize"])
+
+
+adam = functional_form("adam", Adam, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step"))

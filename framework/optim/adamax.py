@@ -1,17 +1,18 @@
 """Adamax."""
+from ._functional_form import functional_form
 from ._hyper import check_betas, check_from_zero, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["Adamax"]
+__all__ = ["Adamax", "adamax"]
 
 
 @rule
-def adamax(xp, p, g, mean, largest, *, rate1, beta2, eps, step_size, weight_decay, maximize):
+def adamax_rule(xp, p, g, mean, largest, *, rate1, beta2, eps, step_size, weight_decay, maximize):
     """mean: moving average of g;  largest = max(beta2 * largest, |g| + eps);  p -= step_size * mean / largest.  rate1: 1 - beta1."""
     g = descent(p, g, weight_decay, maximize)
     mean += (g - mean) * rate1
-    largest = xp.maximum(largest * beta2, xp.abs(g) + eps)
+    largest = xp.maximum(largest * beta2, xp.absolute(g) + eps)
     p -= mean / largest * step_size
     return p, mean, largest
 
@@ -38,8 +39,11 @@ class Adamax(RuleOptimizer):
         state["exp_inf"] = zeros_state(param)
 
     def update(self, param, grad, state, group):
-        """See `adamax` above."""
+        """See `adamax_rule` above."""
         count = self.count_step(state, param, group)
         lr, (beta1, beta2) = number(group["lr"], group, param), group["betas"]
-        self.apply(adamax, group, param, grad, state, ("exp_avg", "exp_inf"), rate1=1 - beta1, beta2=beta2, eps=group["eps"],
+        self.apply(adamax_rule, group, param, grad, state, ("exp_avg", "exp_inf"), rate1=1 - beta1, beta2=beta2, eps=group["eps"],
                    step_size=lr / (1 - beta1**count), weight_decay=group["weight_decay"], maximize=group["maximize"])
+
+
+adamax = functional_form("adamax", Adamax, ("exp_avg", "exp_inf", "step"))

@@ -1,7 +1,8 @@
 """AdamW."""
+from ._functional_form import functional_form
 from .adam import Adam
 
-__all__ = ["AdamW"]
+__all__ = ["AdamW", "adamw"]
 
 
 class AdamW(Adam):
@@ -19,3 +20,11 @@ class AdamW(Adam):
         super().__setstate__(state)
         for group in self.param_groups:
             group["decoupled_weight_decay"] = True
+
+
+def adamw(*lists, **options):
+    """One step of `AdamW` on lists: parameters, gradients, exp_avg, exp_avg_sq, max_exp_avg_sq, step; options by name.  In place."""
+    _adamw(*lists, **{**options, "decoupled_weight_decay": True})
+
+
+_adamw = functional_form("adamw", AdamW, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq", "step"))

@@ -1,13 +1,14 @@
 """NAdam."""
+from ._functional_form import functional_form
 from ._hyper import check_betas, check_from_zero, check_lr, lives_on_device, number, scalar_state, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["NAdam"]
+__all__ = ["NAdam", "nadam"]
 
 
 @rule
-def nadam(xp, p, g, mean, square, *, decoupled, shrink, rate1, beta2, rate2, eps, grad_size, mean_size, bias2, weight_decay, maximize):
+def nadam_rule(xp, p, g, mean, square, *, decoupled, shrink, rate1, beta2, rate2, eps, grad_size, mean_size, bias2, weight_decay, maximize):
     """p -= (grad_size * g + mean_size * mean) / (sqrt(square / bias2) + eps), mean and square the moving averages of g and g^2.
 
     decoupled: shrink p first, by the factor 1 - lr * weight_decay;  rate1, rate2: 1 - beta1, 1 - beta2.
@@ -50,7 +51,7 @@ class NAdam(RuleOptimizer):
         state["exp_avg_sq"] = zeros_state(param)
 
     def update(self, param, grad, state, group):
-        """See `nadam` above."""
+        """See `nadam_rule` above."""
         on_device = lives_on_device(group, param)
         count = self.count_step(state, param, group)
         lr, (beta1, beta2), decay = number(group["lr"], group, param), group["betas"], group["weight_decay"]
@@ -59,7 +60,10 @@ class NAdam(RuleOptimizer):
         product *= mu
         product = product if on_device else product.item()
         decoupled = group["decoupled_weight_decay"]
-        self.apply(nadam, group, param, grad, state, ("exp_avg", "exp_avg_sq"), decoupled=decoupled, shrink=1 - lr * decay, rate1=1 - beta1,
+        self.apply(nadam_rule, group, param, grad, state, ("exp_avg", "exp_avg_sq"), decoupled=decoupled, shrink=1 - lr * decay, rate1=1 - beta1,
                    beta2=beta2, rate2=1 - beta2, eps=group["eps"], grad_size=lr * (1.0 - mu) / (1.0 - product),
                    mean_size=lr * mu_next / (1.0 - product * mu_next), bias2=1 - beta2**count, weight_decay=0.0 if decoupled else decay,
                    maximize=group["maximize"])
+
+
+nadam = functional_form("nadam", NAdam, ("exp_avg", "exp_avg_sq", "mu_product", "step"))

@@ -1,17 +1,14 @@
-"""Optimizer: parameter groups, state, state dicts and hooks, as torch.optim.Optimizer has them.
-
-`RuleOptimizer`, below, is what the optimizers here share: their `step` is an update rule applied to one parameter after another.
-"""
+"""Optimizer: parameter groups, state, state dicts and hooks, as torch.optim.Optimizer has them."""
 import functools
 import warnings
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from copy import deepcopy
+from types import MappingProxyType
 
 from .._core.hooks import RemovableHandle
-from .._core.modes import enable_grad, set_grad_enabled
 from .._core.tensor import Tensor
 from .._dtypes import float32
-from ._hyper import advance, scalar_state
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
@@ -44,20 +41,20 @@ def _with_hooks(step):
             return step(self, *args, **kwargs)
         self._stepping = True
         try:
-            for hook in (*_pre_hooks.values(), *self._step_pre_hooks.values()):
+            for hook in (*_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
                 changed = hook(self, (self, *args), kwargs)
                 if changed is not None:
                     if not (isinstance(changed, tuple) and len(changed) == 2):
                         raise RuntimeError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {changed}.")
                     (_, *args), kwargs = changed
             result = step(self, *args, **kwargs)
-            for hook in (*self._step_post_hooks.values(), *_post_hooks.values()):
+            for hook in (*self._optimizer_step_post_hooks.values(), *_post_hooks.values()):
                 hook(self, (self, *args), kwargs)
             return result
         finally:
             self._stepping = False
             self.step_called = True
-    hooked.counts_steps = True
+    hooked.counts_steps = hooked.hooked = True
     return hooked
 
 
@@ -73,6 +70,9 @@ class Optimizer:
     _stepping = False
     step_called = False  # since a learning-rate schedule first asked
     _watched = False
+    _optimizer_step_pre_hooks = _optimizer_step_post_hooks = MappingProxyType({})  # of subclasses that never call __init__
+    OptimizerPreHook = OptimizerPostHook = Callable
+    profile_hook_step = staticmethod(_with_hooks)
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -96,7 +96,7 @@ class Optimizer:
 
     def _make_hooks(self):
         for name in ("step_pre", "step_post", "state_dict_pre", "state_dict_post", "load_state_dict_pre", "load_state_dict_post"):
-            self.__dict__.setdefault(f"_{name}_hooks", OrderedDict())
+            self.__dict__.setdefault(f"_optimizer_{name}_hooks", OrderedDict())
 
     def __getstate__(self):
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -104,7 +104,6 @@ class Optimizer:
     def __setstate__(self, state):
         self.__dict__.update(state)
         self._make_hooks()
-        self.defaults.setdefault("differentiable", False)
         for group in self.param_groups:
             for name, value in self.defaults.items():
                 if value is not required:
@@ -186,7 +185,7 @@ class Optimizer:
 
     def state_dict(self):
         """{"state": {parameter number: state}, "param_groups": [options, "params" as numbers]}, sharing the state's tensors."""
-        for hook in self._state_dict_pre_hooks.values():
+        for hook in self._optimizer_state_dict_pre_hooks.values():
             hook(self)
         numbers = {}
         for group in self.param_groups:
@@ -196,7 +195,7 @@ class Optimizer:
                   for group in self.param_groups]
         state = {numbers[id(k)] if isinstance(k, Tensor) else k: v for k, v in self.state.items()}
         result = {"state": state, "param_groups": groups}
-        for hook in self._state_dict_post_hooks.values():
+        for hook in self._optimizer_state_dict_post_hooks.values():
             changed = hook(self, result)
             if changed is not None:
                 result = changed
@@ -208,7 +207,7 @@ class Optimizer:
         State tensors are copied, in their parameter's type and on its device.  ValueError when the groups differ in number or size.
         """
         state_dict = state_dict.copy()
-        for hook in self._load_state_dict_pre_hooks.values():
+        for hook in self._optimizer_load_state_dict_pre_hooks.values():
             changed = hook(self, state_dict)
             if changed is not None:
                 state_dict = changed
@@ -234,34 +233,34 @@ class Optimizer:
             if "param_names" in group:
                 other.setdefault("param_names", group["param_names"])
         self.__setstate__({"state": state, "param_groups": saved})
-        for hook in self._load_state_dict_post_hooks.values():
+        for hook in self._optimizer_load_state_dict_post_hooks.values():
             hook(self)
 
     # -- hooks ---------------------------------------------------------------------------------------------------------
 
     def register_step_pre_hook(self, hook):
         """Call hook(optimizer, args, kwargs) before each step.  It may return changed (args, kwargs)."""
-        return RemovableHandle(self._step_pre_hooks, hook)
+        return RemovableHandle(self._optimizer_step_pre_hooks, hook)
 
     def register_step_post_hook(self, hook):
         """Call hook(optimizer, args, kwargs) after each step."""
-        return RemovableHandle(self._step_post_hooks, hook)
+        return RemovableHandle(self._optimizer_step_post_hooks, hook)
 
     def register_state_dict_pre_hook(self, hook, prepend=False):
         """Call hook(optimizer) before `state_dict`."""
-        return RemovableHandle(self._state_dict_pre_hooks, hook, prepend)
+        return RemovableHandle(self._optimizer_state_dict_pre_hooks, hook, prepend)
 
     def register_state_dict_post_hook(self, hook, prepend=False):
         """Call hook(optimizer, state_dict) after `state_dict`; a dict that it returns is returned instead."""
-        return RemovableHandle(self._state_dict_post_hooks, hook, prepend)
+        return RemovableHandle(self._optimizer_state_dict_post_hooks, hook, prepend)
 
     def register_load_state_dict_pre_hook(self, hook, prepend=False):
         """Call hook(optimizer, state_dict) before `load_state_dict`; a dict that it returns is loaded instead."""
-        return RemovableHandle(self._load_state_dict_pre_hooks, hook, prepend)
+        return RemovableHandle(self._optimizer_load_state_dict_pre_hooks, hook, prepend)
 
     def register_load_state_dict_post_hook(self, hook, prepend=False):
         """Call hook(optimizer) after `load_state_dict`."""
-        return RemovableHandle(self._load_state_dict_post_hooks, hook, prepend)
+        return RemovableHandle(self._optimizer_load_state_dict_post_hooks, hook, prepend)
 
 
 def _ordered(params):
@@ -291,60 +290,3 @@ def _fitted(param, value, options, key=None):
     if isinstance(value, (list, tuple)):
         return type(value)(_fitted(param, v, options) for v in value)
     return value
-
-
-class RuleOptimizer(Optimizer):
-    """An optimizer whose step applies a rule to each parameter that has a gradient.
-
-    A subclass gives `init_state(state, param, group)`, called before a parameter's first update (it may be empty), and
-    `update(param, grad, state, group)`.
-    """
-
-    def step(self, closure=None):
-        """Update the parameters that have a gradient.
-
-        closure: called with gradients enabled, before the update; computes the loss and its gradients.  Returns what it returned.
-        """
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with set_grad_enabled(self.defaults["differentiable"]):
-            for group in self.param_groups:
-                for p in group["params"]:
-                    grad = p.grad
-                    if grad is not None:
-                        state = self.state[p] if self.keeps_state(group) else {}
-                        if not state:
-                            self.init_state(state, p, group)
-                        self.update(p, grad, state, group)
-        return loss
-
-    def keeps_state(self, group):
-        """Whether parameters of this group have an entry in `state`."""
-        return True
-
-    def init_state(self, state, param, group):
-        """Fill the state of a parameter that has none."""
-
-    def update(self, param, grad, state, group):
-        """Update one parameter and its state."""
-        raise NotImplementedError
-
-    def apply(self, rule, group, param, grad, state, names, **numbers):
-        """Run `rule` on a parameter, its gradient and the entries `names` of its state (None for a variant's missing one)."""
-        states = [state.get(n) for n in names]
-        if not group["differentiable"]:
-            rule(param, grad, *states, **numbers)
-            return
-        for name, new in zip(names, rule.recorded(param, grad, *states, **numbers)):
-            if new is not None:
-                state[name] = new
-
-    def count_step(self, state, param, group):
-        """Count one update of `param`.  Returns the new number of updates, as a float or a device scalar."""
-        step = state.get("step")
-        if step is None or not isinstance(step, Tensor):
-            state["step"] = scalar_state(step or 0.0, group, param)
-        return advance(state, param, group)
-

@@ -1,13 +1,14 @@
 """RMSprop."""
+from ._functional_form import functional_form
 from ._hyper import check_from_zero, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["RMSprop"]
+__all__ = ["RMSprop", "rmsprop"]
 
 
 @rule
-def rmsprop(xp, p, g, square, velocity, mean, *, lr, alpha, rate, eps, momentum, weight_decay, maximize):
+def rmsprop_rule(xp, p, g, square, velocity, mean, *, lr, alpha, rate, eps, momentum, weight_decay, maximize):
     """square is the moving average of g^2, less mean^2 when centered;  p -= lr * g / (sqrt(square) + eps), through a velocity with
     momentum.
 
@@ -59,9 +60,12 @@ class RMSprop(RuleOptimizer):
             state["grad_avg"] = zeros_state(param)
 
     def update(self, param, grad, state, group):
-        """See `rmsprop` above."""
+        """See `rmsprop_rule` above."""
         self.count_step(state, param, group)
         names = ("square_avg", "momentum_buffer" if group["momentum"] > 0 else None, "grad_avg" if group["centered"] else None)
-        self.apply(rmsprop, group, param, grad, state, names, lr=number(group["lr"], group, param), alpha=group["alpha"],
+        self.apply(rmsprop_rule, group, param, grad, state, names, lr=number(group["lr"], group, param), alpha=group["alpha"],
                    rate=1 - group["alpha"], eps=group["eps"], momentum=group["momentum"], weight_decay=group["weight_decay"],
                    maximize=group["maximize"])
+
+
+rmsprop = functional_form("rmsprop", RMSprop, ("square_avg", "grad_avg", "momentum_buffer", "step"))

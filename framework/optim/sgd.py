@@ -1,18 +1,21 @@
 """Stochastic gradient descent."""
+import numpy as np
+
+from ._functional_form import functional_form
 from ._hyper import check_from_zero, check_implementation, check_lr, number, zeros_state
 from ._rule import descent, rule
-from .optimizer import RuleOptimizer
+from ._rule_optimizer import RuleOptimizer
 
-__all__ = ["SGD"]
+__all__ = ["SGD", "sgd"]
 
 
 @rule
-def sgd(xp, p, g, velocity, *, lr, momentum, gain, weight_decay, nesterov, maximize):
+def sgd_rule(xp, p, g, velocity, *, lr, momentum, gain, weight_decay, nesterov, maximize):
     """velocity = momentum * velocity + gain * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity))."""
     g = descent(p, g, weight_decay, maximize)
     if velocity is not None:
         velocity *= momentum
-        velocity += gain * g
+        velocity += g if gain == 1 else gain * g
         g = g + momentum * velocity if nesterov else velocity
     p -= lr * g
     return p, velocity
@@ -38,16 +41,44 @@ class SGD(RuleOptimizer):
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
                                   "nesterov": nesterov, "maximize": maximize, "foreach": foreach, "differentiable": differentiable,
                                   "fused": fused})
+        self._step_supports_amp_scaling = bool(fused)
 
     def keeps_state(self, group):
         """Only momentum needs any."""
         return group["momentum"] != 0
 
+    def check_sparse(self, group):
+        """Sparse gradients move the elements that they name; momentum and weight decay would move all."""
+        if group["momentum"] or group["weight_decay"]:
+            raise RuntimeError("SGD takes sparse gradients without momentum and weight_decay only, please consider SparseAdam instead")
+
+    def update_group(self, group):
+        """Without momentum nothing is kept, and the same numbers serve all parameters on the CPU: one rule after the other, and no more."""
+        if group["momentum"] or group["differentiable"]:
+            super().update_group(group)
+            return
+        numbers = None
+        for p in group["params"]:
+            grad = p.grad
+            if grad is None:
+                continue
+            if type(grad._data) is not np.ndarray:
+                self.update_one(p, grad, group)
+            else:
+                numbers = numbers or self._numbers(group, p, True)
+                sgd_rule(p, grad, None, **numbers)
+
     def update(self, param, grad, state, group):
-        """See `sgd` above."""
+        """See `sgd_rule` above."""
         momentum, first = group["momentum"], state.get("momentum_buffer") is None
         if momentum and first:
             state["momentum_buffer"] = zeros_state(param)
-        self.apply(sgd, group, param, grad, state, ("momentum_buffer",), lr=number(group["lr"], group, param),
-                   momentum=momentum, gain=1.0 if first else 1.0 - group["dampening"],
-                   weight_decay=number(group["weight_decay"], group, param), nesterov=group["nesterov"], maximize=group["maximize"])
+        numbers = self._numbers(group, param, first)
+        self.apply(sgd_rule, group, param, grad, state, ("momentum_buffer",), **numbers)
+
+    def _numbers(self, group, param, first):
+        return {"lr": number(group["lr"], group, param), "momentum": group["momentum"], "gain": 1.0 if first else 1.0 - group["dampening"],
+                "weight_decay": number(group["weight_decay"], group, param), "nesterov": group["nesterov"], "maximize": group["maximize"]}
+
+
+sgd = functional_form("sgd", SGD, ("momentum_buffer",))

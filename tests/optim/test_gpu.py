@@ -8,7 +8,8 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not ringgrad.cuda.is_available
 
 ROWS = [("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}), ("Adam", {"lr": 0.05, "amsgrad": True}),
         ("AdamW", {"lr": 0.05}), ("Adagrad", {"lr": 0.05, "lr_decay": 0.1}), ("Adadelta", {}), ("RMSprop", {"centered": True, "momentum": 0.5}),
-        ("NAdam", {"lr": 0.05}), ("Adamax", {"lr": 0.05})]
+        ("NAdam", {"lr": 0.05}), ("Adamax", {"lr": 0.05}), ("RAdam", {"lr": 0.05, "betas": (0.8, 0.9)}), ("Rprop", {"lr": 0.05}),
+        ("ASGD", {"lr": 0.05, "lambd": 0.1, "t0": 2}), ("Adafactor", {"lr": 0.05})]
 
 
 def last(device, name, kwargs, dtype, steps=5):
@@ -29,7 +30,7 @@ def test_equal_to_the_cpu(name, kwargs, dtype):
     np.testing.assert_allclose(last("cuda", name, kwargs, dtype)[0], last("cpu", name, kwargs, dtype)[0], rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(("name", "kwargs"), [r for r in ROWS if r[0] not in ("SGD", "Adagrad")], ids=lambda r: str(r)[:10])
+@pytest.mark.parametrize(("name", "kwargs"), [r for r in ROWS if r[0] not in ("SGD", "Adagrad", "Adafactor")], ids=lambda r: str(r)[:10])
 def test_capturable_keeps_the_count_on_the_gpu(name, kwargs):
     got, optimizer, p = last("cuda", name, {**kwargs, "capturable": True}, "float64")
     assert optimizer.state[p]["step"].is_cuda and optimizer.state[p]["step"].item() == 5

@@ -224,3 +224,47 @@ def test_cyclic_needs_an_optimizer_with_momentum():
     optimizer = optim.Adagrad([ringgrad.ones(2, requires_grad=True)])
     with pytest.raises(ValueError, match="must support momentum or beta1"):
         lr_scheduler.CyclicLR(optimizer, 0.1, 0.2)
+
+
+def warm_up(library, older):
+    """A schedule as programs write them: a subclass of the older name, with a schedule of its own behind it."""
+    class WarmUp(getattr(library.optim.lr_scheduler, older)):
+        def __init__(self, optimizer, length, after, last_epoch=-1):
+            self.length, self.after, self.finished = length, after, False
+            super().__init__(optimizer, last_epoch)
+
+        def get_lr(self):
+            if self.last_epoch > self.length:
+                self.after.base_lrs = [base * 2 for base in self.base_lrs]
+                self.finished = True
+                return self.after.get_last_lr()
+            return [base * self.last_epoch / self.length for base in self.base_lrs]
+
+        def step(self, epoch=None):
+            if self.finished:
+                self.after.step(epoch)
+                self._last_lr = self.after.get_last_lr()
+            else:
+                super().step(epoch)
+    return WarmUp
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("older", ["_LRScheduler", "LRScheduler"])
+def test_a_schedule_of_ones_own(older):
+    torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
+
+    def path(library):
+        optimizer = two_groups(library)
+        after = library.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)
+        schedule = warm_up(library, older)(optimizer, 5, after)
+        rates = []
+        for _ in range(STEPS):
+            optimizer.step()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                schedule.step()
+            rates.append([g["lr"] for g in optimizer.param_groups])
+        assert set(schedule.state_dict()) >= {"length", "finished", "base_lrs", "last_epoch"}
+        return rates
+    assert path(ringgrad) == [pytest.approx(r, rel=1e-12) for r in path(torch)]
