@@ -5,10 +5,11 @@ how dispatch does; `for_device` finds it by a device, which is how creation func
 """
 from .._device import CPU
 from .._device import device as Device
-from . import numpy_
+from . import numpy_, sparse_
 
 WHEN_CUDA_LOADS = []  # called once, after CuPy's array type is registered: the CUDA kernels wait here
-BACKENDS = dict.fromkeys(numpy_.ARRAY_TYPES, numpy_)
+BACKENDS = {**dict.fromkeys(numpy_.ARRAY_TYPES, numpy_), sparse_.SparseArray: sparse_}
+sparse_.dense_backends = BACKENDS
 
 
 def for_device(device):
@@ -36,4 +37,5 @@ def of_array(array):
 def device_of(array):
     """The device an array lives on."""
     backend = BACKENDS[type(array)]
-    return CPU if backend is numpy_ else Device("cuda", backend.index_of(array))
+    index = None if backend is numpy_ else backend.index_of(array)
+    return CPU if index is None else Device("cuda", index)

@@ -36,6 +36,8 @@ class TorchPickler(pickle._Pickler):
 
     def persistent_id(self, obj):
         if type(obj) is SavedStorage:
+            if obj.dtype not in names.STORAGE_OF:
+                raise TypeError(f"save: tensors of {obj.dtype} have no place in this file format; convert them first, for example with .to(int64)")
             name = names.GLOBAL_OF_STORAGE[names.STORAGE_OF[obj.dtype]]
             return "storage", name, obj.key, obj.location, int(obj.flat.size)
         return None
