@@ -7,6 +7,8 @@
 Importing this package loads neither mpi4py nor CuPy; init_process_group does, where the backend needs them.
 """
 
+import importlib
+
 from . import flight_recorder
 from ._collectives import (
     all_gather,
@@ -48,6 +50,7 @@ from ._init import (
 )
 from ._objects import all_gather_object, broadcast_object_list, gather_object, recv_object_list, scatter_object_list, send_object_list
 from ._point_to_point import P2POp, batch_isend_irecv, irecv, isend, recv, send
+from ._questions import DebugLevel, get_debug_level, is_backend_available, is_ucc_available, is_xccl_available, set_debug_level
 from ._spawn import spawn_local
 from ._state import GroupMember, group
 from ._tcp_store import TCPStore
@@ -70,6 +73,7 @@ from .work import Work
 __all__ = [
     "Backend",
     "CollectiveMismatchError",
+    "DebugLevel",
     "DistBackendError",
     "DistError",
     "DistNetworkError",
@@ -102,6 +106,7 @@ __all__ = [
     "gather",
     "gather_object",
     "get_backend",
+    "get_debug_level",
     "get_default_backend_for_device",
     "get_global_rank",
     "get_group_rank",
@@ -114,11 +119,14 @@ __all__ = [
     "init_process_group",
     "irecv",
     "is_available",
+    "is_backend_available",
     "is_gloo_available",
     "is_initialized",
     "is_mpi_available",
     "is_nccl_available",
     "is_torchelastic_launched",
+    "is_ucc_available",
+    "is_xccl_available",
     "isend",
     "monitored_barrier",
     "new_group",
@@ -134,5 +142,18 @@ __all__ = [
     "scatter_object_list",
     "send",
     "send_object_list",
+    "set_debug_level",
     "spawn_local",
 ]
+
+_LAZY_MODULES = ("algorithms", "checkpoint", "device_mesh", "elastic", "parallel")
+_LAZY_NAMES = {"DeviceMesh": "device_mesh", "init_device_mesh": "device_mesh", "GradBucket": "comm_hooks"}
+
+
+def __getattr__(name):
+    """Modules that need more of ringgrad than a collective does, imported when they are asked for."""
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _LAZY_NAMES:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

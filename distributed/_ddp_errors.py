@@ -37,6 +37,13 @@ def changed_graph(rank: int, lacking: Sequence[str]) -> RuntimeError:
     )
 
 
+def sparse(rank: int, name: str) -> NotImplementedError:
+    """A gradient that has places of its own on every rank."""
+    return NotImplementedError(
+        f"[rank {rank}] the gradient of {name} is sparse, and DistributedDataParallel averages dense ones only; make its embedding with sparse=False"
+    )
+
+
 def taken_away(rank: int, name: str) -> RuntimeError:
     """Somebody's hook cleared .grad before it was averaged."""
     return RuntimeError(

@@ -113,7 +113,10 @@ class Reducer:
         grad = parameter.grad
         if grad is None:
             raise errors.taken_away(self.rank, self.names[index])
-        multiply(array(grad), self._factor_in, out=view)  # copied and divided in one pass over memory
+        try:
+            multiply(array(grad), self._factor_in, out=view)  # copied and divided in one pass over memory
+        except NotImplementedError:
+            raise errors.sparse(self.rank, self.names[index]) from None
         if in_bucket is not None:
             parameter.grad = in_bucket
 

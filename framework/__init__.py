@@ -23,16 +23,27 @@ if _config.KEEP_MEMORY:
 
 _backends.WHEN_CUDA_LOADS.append(lambda: importlib.import_module(f"{__name__}.kernels").register())
 
-globals().update({d.name: d for d in _dtypes.ALL})
+globals().update({d.name: d for d in _dtypes.ALL + _dtypes.LARGE_UNSIGNED})
 globals().update(_dtypes.ALIASES)
 globals().update(_methods.PUBLIC)
 globals().update(_methods.CONSTANTS)
 
 # Imported when first asked for, so that `import ringgrad` stays quick.
 _LAZY = {name: f"{__name__}.{name}" for name in (
-    "autograd", "cuda", "distributed", "fft", "kernels", "launch", "linalg",
-    "nn", "ops", "optim", "random", "serialization", "special", "utils")}
-_LAZY_NAMES = {"save": "serialization", "load": "serialization", "is_anomaly_enabled": "autograd"}
+    "amp", "autograd", "cuda", "distributed", "distributions", "fft", "func", "kernels", "launch", "linalg",
+    "nn", "ops", "optim", "random", "serialization", "sparse", "special", "utils", "vision")}
+_LAZY_NAMES = {"save": "serialization", "load": "serialization", "is_anomaly_enabled": "autograd", "vmap": "func", "from_dlpack": "utils.dlpack"}
+_LAZY_NAMES.update(dict.fromkeys((
+    "autocast", "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache", "get_autocast_cpu_dtype",
+    "get_autocast_dtype", "get_autocast_gpu_dtype", "get_autocast_ipu_dtype", "get_autocast_xla_dtype", "is_autocast_cache_enabled",
+    "is_autocast_cpu_enabled", "is_autocast_enabled", "is_autocast_ipu_enabled", "is_autocast_xla_enabled", "set_autocast_cache_enabled",
+    "set_autocast_cpu_dtype", "set_autocast_cpu_enabled", "set_autocast_dtype", "set_autocast_enabled", "set_autocast_gpu_dtype",
+    "set_autocast_ipu_dtype", "set_autocast_ipu_enabled", "set_autocast_xla_dtype", "set_autocast_xla_enabled",
+    "_amp_foreach_non_finite_check_and_unscale_", "_amp_update_scale_"), "amp"))
+_LAZY.update({name: f"{__name__}.{name}" for name in (
+    "accelerator", "backends", "compat", "compiler", "cpu", "fx", "hub", "jit", "library", "mps", "multiprocessing", "onnx", "overrides", "profiler",
+    "testing", "types", "xpu")})
+_LAZY_NAMES.update({"default_generator": "random", "compile": "compiler", "OutOfMemoryError": "cuda", "Stream": "_streams", "Event": "_streams"})
 _LAZY_NAMES.update(dict.fromkeys((
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d", "max_pool2d", "max_pool3d",
     "avg_pool1d", "adaptive_avg_pool1d", "celu", "celu_", "selu", "selu_", "rrelu", "rrelu_", "threshold", "threshold_", "dropout",
@@ -54,4 +65,4 @@ def __dir__():
 
 __all__ = ["Size", "Tensor", "can_cast", "device", "dtype", "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
            "is_inference_mode_enabled", "no_grad", "promote_types", "set_default_dtype", "set_grad_enabled",
-           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL), *_dtypes.ALIASES, *_methods.FUNCTIONS, *_methods.CONSTANTS]
+           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL + _dtypes.LARGE_UNSIGNED), *_dtypes.ALIASES, *_methods.FUNCTIONS, *_methods.CONSTANTS]

@@ -15,3 +15,5 @@ def flag(name, default):
 
 
 KEEP_MEMORY = flag("RINGGRAD_KEEP_MEMORY", True)
+
+NAME = "ringgrad"  # what dtypes, sizes and types say they belong to; "torch" while a program written for torch runs (see compat)

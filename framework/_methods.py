@@ -6,7 +6,7 @@ and a test compares the two.
 from ._core.inplace import apply_inplace
 from ._core.tensor import Tensor
 from ._functional import FAMILIES, _out
-from ._tensor import conversion, gradients, info
+from ._tensor import conversion, exchange, gradients, info
 
 FUNCTIONS, METHODS, INPLACE, CONSTANTS = {}, {}, {}, {}
 for _family in FAMILIES:
@@ -14,7 +14,7 @@ for _family in FAMILIES:
     METHODS.update(getattr(_family, "METHODS", {}))
     INPLACE.update(getattr(_family, "INPLACE", {}))
     CONSTANTS.update(getattr(_family, "CONSTANTS", {}))
-ATTRIBUTES = {**info.ATTRIBUTES, **gradients.ATTRIBUTES, **conversion.ATTRIBUTES}
+ATTRIBUTES = {**info.ATTRIBUTES, **gradients.ATTRIBUTES, **conversion.ATTRIBUTES, **exchange.ATTRIBUTES}
 _PARAMETER = {"other": "y", "input": "x"}  # torch's names for the operands of an op
 
 

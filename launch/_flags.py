@@ -1,4 +1,4 @@
-"""torchrun's flags, and three of our own, as an argument parser.
+"""torchrun's flags, and a few of our own, as an argument parser.
 
 Every flag may be spelled with underscores (`--nproc_per_node`) and has a default in the environment (`PET_NPROC_PER_NODE`), as with
 torchrun. A bad flag ends the launcher with a sentence and exit code 2.
@@ -37,6 +37,7 @@ _FLAGS: dict[str, dict[str, Any]] = {
     "--shutdown-timeout": {"type": float, "metavar": "SECONDS", "help": "until SIGKILL; default 30 after a signal, 3 after a failure"},
     "--signals-to-handle": {"default": _SIGNALS, "metavar": "NAMES", "help": f"signals to pass on; default {_SIGNALS}"},
     "-m --module": {**_YES, "help": "run a module, as python -m does"},
+    "--as-torch": {**_YES, "help": "the program was written for torch: `import torch` and `import torchvision` give it ringgrad"},
     "--no-python": {**_YES, "help": "run a program that is not a Python script"},
     "--run-path": {**_YES, "help": "accepted: scripts always run inside the rank's first interpreter"},
     "--log-dir": {"metavar": "DIR", "help": f"keep {_LAYOUT} with stdout.log, stderr.log and error.json"},

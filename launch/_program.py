@@ -21,6 +21,14 @@ def find_program(kind: str, target: str, arguments: Sequence[str]) -> Program:
     return Program(kind, target, tuple(arguments))
 
 
+def aliases_for_torch() -> str:
+    """The folder that, on PYTHONPATH, makes `import torch` find ringgrad; see ringgrad.compat."""
+    spec = importlib.util.find_spec(f"{__name__.partition('.')[0]}.compat")
+    if spec is None or spec.origin is None:
+        raise LaunchError("--as-torch needs ringgrad.compat, and it is not in this installation")
+    return os.path.join(os.path.dirname(os.path.abspath(spec.origin)), "shadow")
+
+
 def _check_script(path: str) -> None:
     if not os.path.exists(path):
         raise LaunchError(f"there is no script {path} (looked in {os.getcwd()}); modules need -m, other programs --no-python")

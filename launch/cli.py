@@ -23,7 +23,7 @@ from ._parse import (
     parse_signals,
     parse_streams,
 )
-from ._program import find_program
+from ._program import aliases_for_torch, find_program
 from .plan import Job, LaunchError
 
 
@@ -60,6 +60,7 @@ def make_job(arguments: Sequence[str], environment: Mapping[str, str]) -> Job:
         tee=parse_streams("--tee", flags.tee, nproc),
         shown=parse_local_ranks("--local-ranks-filter", flags.local_ranks_filter, nproc),
         prefix_template=flags.log_line_prefix_template,
+        aliases=aliases_for_torch() if flags.as_torch else None,
     )
     plan.prefix(job, 0)  # a template that cannot be filled in is found here
     return job

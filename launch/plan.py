@@ -4,6 +4,7 @@ Nothing here looks at the machine or starts anything; `cli.py` asks the machine 
 """
 from __future__ import annotations
 
+import os
 import signal
 import string
 import sys
@@ -48,7 +49,8 @@ class Job:
 
     `gpus` is what this machine has; `master_port` 0 lets the system choose; `mpirun` is the path of the mpirun to start ranks through,
     None for plain processes; `shutdown_timeout_s` None means 30 s after a signal and 3 s after a failure; `redirects` and `tee` hold a
-    bit mask (1 = stdout, 2 = stderr) per local rank; `shown` are the local ranks whose output reaches the console, None for all.
+    bit mask (1 = stdout, 2 = stderr) per local rank; `shown` are the local ranks whose output reaches the console, None for all;
+    `aliases` is the folder that makes `import torch` find ringgrad (ringgrad.compat), None where torch means torch.
     """
 
     program: Program
@@ -71,6 +73,7 @@ class Job:
     tee: tuple[int, ...] = (0,)
     shown: frozenset[int] | None = None
     prefix_template: str | None = None
+    aliases: str | None = None
 
     @property
     def world_size(self) -> int:
@@ -105,10 +108,14 @@ def rank_environment(job: Job, local_rank: int, *, attempt: int, master_port: in
 
 
 def base_environment(job: Job, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The launcher's own environment without a foreign MPI identity, with one thread per rank unless the user said otherwise."""
+    """The launcher's own environment without a foreign MPI identity, with one thread per rank unless the user said otherwise, and with the
+    aliases for torch where they were asked for."""
     environment = {name: value for name, value in inherited.items() if not name.startswith((*MPI_IDENTITY, "RINGGRAD_STORE_FD"))}
     if sets_omp_threads(job, inherited):
         environment["OMP_NUM_THREADS"] = "1"
+    if job.aliases is not None:
+        others = [path for path in inherited.get("PYTHONPATH", "").split(os.pathsep) if path and path != job.aliases]
+        environment["PYTHONPATH"] = os.pathsep.join([job.aliases, *others])
     return environment
 
 

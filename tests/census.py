@@ -13,20 +13,41 @@ from pathlib import Path
 import ringgrad
 import ringgrad.nn
 import ringgrad.optim
+from ringgrad import compat
 
 from .ops.samples import ROWS
 
 TESTS = Path(__file__).resolve().parent
 TARGET = TESTS.parent / "docs" / "compatibility.md"
-ROOTS = {"torch": ringgrad, "Tensor": ringgrad.Tensor, "Module": ringgrad.nn.Module, "Optim": ringgrad.optim.Optimizer}
+ROOTS = {"Tensor": ringgrad.Tensor, "Module": ringgrad.nn.Module, "Optim": ringgrad.optim.Optimizer}
 ON_INSTANCES = {"Optim.param_groups", "Optim.state", "Module.training"}  # attributes that objects have and their classes do not
+# Names of torch's tensor language that are not here, with the reason; a pattern ends in "*".  What exists under such a name raises and says so.
+LEFT_OUT = {
+    "Tensor.int_repr": "there are no quantized tensors; it raises NotImplementedError and says so",
+    "torch.q_*": "there are no quantized tensors", "Tensor.q_*": "there are no quantized tensors", "Tensor.qscheme": "there are no quantized tensors",
+    "torch.q*int*": "there are no quantized tensors", "torch.per_*": "there are no quantized tensors",
+    "Tensor.reinforce": "torch removed it; it raises RuntimeError and says what took its place, as in torch",
+    "torch.complex32": "NumPy has no complex numbers of 32 bits; Tensor.chalf raises and says so", "Tensor.chalf": "see torch.complex32",
+    "torch.float8_*": "NumPy has no arithmetic for them", "torch.float4_*": "NumPy has no arithmetic for them",
+    "torch.int1": "torch itself computes nothing in integers of fewer than 8 bits", "torch.uint1": "see torch.int1", "torch.bits*": "see torch.int1",
+    "Tensor.to_padded_tensor": "there are no nested tensors; it raises NotImplementedError and says so",
+    "torch.jagged": "there are no nested tensors",
+    "torch.lobpcg": "an iterative eigensolver for sparse matrices; linalg.eigh takes dense ones",
+    "torch.slice_inverse": "a helper of torch's functionalization, which does not exist here",
+    "torch.sym_fresh_size": "nothing is traced with symbolic sizes", "torch.sym_constrain_range*": "nothing is traced with symbolic sizes",
+    "torch.cond": "control flow for torch's compiler; Python's own runs here", "torch.while_loop": "see torch.cond",
+    "torch.native_*": "inner functions of torch; nn.functional has what they do", "torch.batch_norm_*": "inner functions of torch's SyncBatchNorm",
+    "torch.has_*": "they ask how torch was compiled", "torch.compiled_with_cxx11_abi": "it asks how torch was compiled",
+    "Tensor.grad_dtype": "gradients have the type of their tensor",
+}
 COLUMNS = ("namespace", "names", "present", "compared with torch", "named in another test")
 
 HEAD = """# Compatibility
 
 Written by `make compatibility`; do not edit. It counts the names of torch that 292 public programs use (`tests/oracle/census.csv`).
-*Present*: the name exists here. *Compared with torch*: a row of `tests/ops` calls it, which the oracle multiplies by dtypes, layouts and
-gradients of both orders. *Named in another test*: modules, optimizers, hooks and the like are proven by tests of their own.
+*Present*: a program finds the name through `ringgrad.compat`, and it does not refuse. *Compared with torch*: a row of `tests/ops` calls it,
+which the oracle multiplies by dtypes, layouts and gradients of both orders. *Named in another test*: modules, optimizers, hooks and the
+like are proven by tests of their own.
 
 """
 
@@ -38,14 +59,17 @@ def census():
 
 
 def found(name):
-    """What ringgrad has under torch's `name`; None when there is nothing."""
+    """What a program finds under torch's `name` (see ringgrad.compat); None when there is nothing, or what refuses to be used."""
     first, _, rest = name.partition(".")
     if name in ON_INSTANCES:
         return name
     try:
-        return operator.attrgetter(rest)(ROOTS[first])
-    except (AttributeError, ImportError):
+        thing = operator.attrgetter(rest)(ROOTS[first]) if first in ROOTS else compat.resolve(name)
+    except (AttributeError, ImportError, compat.Missing):
         return None
+    if not compat.is_built(thing):
+        return None
+    return name if thing is None else thing  # torch.version.cuda is there, and None
 
 
 def behind(name):
@@ -99,7 +123,12 @@ def report():
     lines = [" | ".join(["", *COLUMNS, ""]).strip(), "|---|" + "---:|" * (len(COLUMNS) - 1)]
     total = [sum(column) for column in zip(*counts.values())]
     lines += [f"| {space} | {' | '.join(map(str, numbers))} |" for space, numbers in [*sorted(counts.items()), ("**all**", total)]]
-    return HEAD + "\n".join(lines) + "\n" + listed("Missing", missing) + listed("Present, but named by no test", unproven)
+    return HEAD + "\n".join(lines) + "\n" + listed("Missing", missing) + listed("Present, but named by no test", unproven) + left_out()
+
+
+def left_out():
+    """The section of LEFT_OUT."""
+    return "\n## Left out, and why\n\n" + "\n".join(f"- `{name}`: {reason}." for name, reason in LEFT_OUT.items()) + "\n"
 
 
 def listed(title, names):

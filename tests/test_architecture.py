@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {"framework": "ringgrad", "distributed": "ringgrad.distributed", "launch": "ringgrad.launch"}
 
-OPTIONAL = {"cupy", "cupyx", "mpi4py", "numba", "cuda", "nccl", "pynccl", "matplotlib", "tensorboard", "sklearn", "safetensors", "onnx"}
+OPTIONAL = {"cupy", "cupyx", "mpi4py", "numba", "cuda", "nccl", "pynccl", "matplotlib", "tensorboard", "sklearn", "safetensors", "onnx", "PIL"}
 
 TOOLS = {"ringgrad._stubs", "ringgrad.kernels.check"}  # commands: they may know everyone, and nobody imports them
 

@@ -44,6 +44,13 @@ def test_a_foreign_mpi_identity_does_not_shine_through():
     assert plan.base_environment(Job(SCRIPT), foreign | kept) == kept
 
 
+@pytest.mark.parametrize(("before", "after"), [
+    ({}, "/aliases"), ({"PYTHONPATH": "/mine"}, "/aliases:/mine"), ({"PYTHONPATH": "/mine:/aliases:"}, "/aliases:/mine")])
+def test_the_aliases_for_torch_come_first_and_once(before, after):
+    assert plan.base_environment(Job(SCRIPT, aliases="/aliases"), before) == {"PYTHONPATH": after}
+    assert plan.base_environment(Job(SCRIPT), before) == before
+
+
 def test_mpirun_stays_on_this_machine():
     environment = plan.mpirun_environment({"HOME": "/h", "SLURM_NODELIST": "a,b", "TMPDIR": "/tmp"}, "/run")
     assert environment["HOME"] == "/h"

@@ -1,0 +1,10 @@
+"""torch.backends.cusparselt: not used."""
+
+
+def is_available():
+    """False."""
+    return False
+
+
+def version():
+    """None."""

@@ -1,0 +1,4 @@
+"""torch.backends.quantized: there are no quantized operations; the name of the engine is kept."""
+
+engine = "none"
+supported_engines = ["none"]
