@@ -225,7 +225,8 @@ def _saved(op, inputs):
 
 def _entry(op, slot, inputs):
     if slot == "out" and op.several:
-        return "[(o._data, o._cell, o._cell[0], i if o._data.dtype.kind in 'fcV' else RAW) for i, o in enumerate(out)]"
+        entry = "(o._data, o._cell, o._cell[0], i if o._data.dtype.kind in 'fcV' else RAW)"
+        return f"[None if i < {op.gives_away} else {entry} for i, o in enumerate(out)]" if op.gives_away else f"[{entry} for i, o in enumerate(out)]"
     if slot == "out":
         return "(data, out._cell, out._cell[0], OWN)"
     if slot in op.inputs:

@@ -140,7 +140,10 @@ def chunk(input, chunks, dim=0):
 
 
 def tensor_split(input, indices_or_sections, dim=0):
-    """Pieces along `dim`: a number of them, sizes differing by at most one, or cut before each of a list of indices.  Views."""
+    """Pieces along `dim`: a number of them, sizes differing by at most one, or cut before each of a list of indices.
+
+    Views, each of its own making: unlike those of `split` they may be written to.
+    """
     n = _length(input, dim, "tensor_split")
     if isinstance(indices_or_sections, Tensor):
         indices_or_sections = indices_or_sections.tolist()
@@ -149,10 +152,9 @@ def tensor_split(input, indices_or_sections, dim=0):
         if sections <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {sections}")
         small, larger = divmod(n, sections)
-        return ops.split(input, tuple(i * small + min(i, larger) for i in range(1, sections)), dim)
-    ends = [min(max(i + n if i < 0 else i, 0), n) for i in indices_or_sections]
-    if ends == sorted(ends):
-        return ops.split(input, tuple(ends), dim)
+        ends = [i * small + min(i, larger) for i in range(1, sections)]
+    else:
+        ends = [min(max(i + n if i < 0 else i, 0), n) for i in indices_or_sections]
     before = (slice(None),) * wrap_dim(dim, input._data.ndim)
     return tuple(ops.getitem(input, (*before, slice(a, b))) for a, b in zip((0, *ends), (*ends, n)))
 

@@ -87,14 +87,17 @@ def set_rng_state(new_state):
 
 
 @contextlib.contextmanager
-def fork_rng(devices=None, enabled=True):
+def fork_rng(devices=None, enabled=True, _caller="fork_rng", _devices_kw="devices", device_type="cuda"):
     """Whatever is drawn inside leaves the default generators as they were.
 
     devices: the CUDA devices to include beside the CPU; by default those whose generator was used so far
+    device_type: "cuda", whose devices are meant, or "cpu" for none of them
     """
     if not enabled:
         yield
         return
+    if as_device(device_type).type == "cpu":
+        devices = ()
     generators = _rng.in_use() if devices is None else [_rng.default_generator(d) for d in ("cpu", *(as_device(d) for d in devices))]
     states = [g.state_bytes() for g in generators]
     try:

@@ -1,4 +1,6 @@
 """`backward` and `grad`, the two ways to ask for derivatives."""
+import warnings
+
 from .. import ops
 from .._backends import of_array
 from .._backends.sparse_ import SparseArray
@@ -19,14 +21,22 @@ def _match(gradients, tensors):
     return gradients
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
-    """Add the gradients of `tensors`, weighted with `grad_tensors`, into the `.grad` of the leaves (or of `inputs`)."""
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+    """Add the gradients of `tensors`, weighted with `grad_tensors`, into the `.grad` of the leaves (or of `inputs`).
+
+    grad_variables: the old name of grad_tensors, which warns.
+    """
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise RuntimeError("'grad_tensors' and 'grad_variables' (deprecated) arguments both passed to backward(). Please only use 'grad_tensors'.")
+        warnings.warn("'grad_variables' is deprecated. Use 'grad_tensors' instead.", FutureWarning, stacklevel=2)
+        grad_tensors = grad_variables
     tensors = _tuple(tensors)
     given = None if grad_tensors is None else _tuple(grad_tensors)
     run_backward(tensors, _match(given, tensors), retain_graph, create_graph, None if inputs is None else _tuple(inputs))
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=None, is_grads_batched=False,
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, only_inputs=True, allow_unused=None, is_grads_batched=False,
          materialize_grads=False):
     """The gradients of `outputs` with respect to `inputs`, as a tuple; no `.grad` changes.
 
@@ -34,7 +44,11 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     allow_unused       None in place of the gradient of an input that the outputs do not depend on (default: RuntimeError)
     materialize_grads  zeros in place of those None
     is_grads_batched   grad_outputs carry a leading batch dimension; the gradients then do too
+    only_inputs        True; the other value is gone from torch too, and warns
     """
+    if not only_inputs:
+        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True). To accumulate gradient for other parts of the "
+                      "graph, please use torch.autograd.backward.", FutureWarning, stacklevel=2)
     outputs, inputs = _tuple(outputs), tuple(map(at_edge, _tuple(inputs)))
     given = None if grad_outputs is None else _tuple(grad_outputs)
     if allow_unused is None:

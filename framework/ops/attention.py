@@ -50,6 +50,9 @@ def scaled_dot_product_attention(xp, q, k, v, mask=None, kept=None, causal: bool
     return _product(xp, p if kept is None else xp.multiply(p, kept) * keep_scale, v), p
 
 
+scaled_dot_product_attention.gives_away = 1  # rules read the softmax only
+
+
 @scaled_dot_product_attention.vjp("q", "k", "v", "mask")
 def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     g, p = g[0], out[1]

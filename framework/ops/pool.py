@@ -81,6 +81,9 @@ def _blocks(xp, x):
     return [slice(i, i + step) for i in range(0, n, step)]
 
 
+max_pool.gives_away = 1  # the rule reads the places only
+
+
 @max_pool.vjp("x")
 def _(xp, g, out, x_shape, kernel, stride, padding, dilation, ceil_mode):
     return run(spread_to_max, xp, g[0], out[1], shape=tuple(x_shape), kernel=kernel, stride=stride, padding=padding, dilation=dilation)
@@ -158,6 +161,9 @@ def adaptive_max_pool(xp, x, size: tuple):
         values[(..., *at)] = xp.take_along_axis(part, best[..., None], -1)[..., 0]
         indices[(..., *at)] = numbers[cell].reshape(-1)[best]
     return values, indices
+
+
+adaptive_max_pool.gives_away = 1
 
 
 @adaptive_max_pool.vjp("x")

@@ -10,6 +10,8 @@ from .gathering import add_along_axis, everywhere
 
 def _spread_back(op_with_indices):
     """The gradient rule of an op with outputs (values, indices) whose values are elements of x along `axis`."""
+    op_with_indices.gives_away = 1  # the rule reads the indices only
+
     @op_with_indices.vjp("x")
     def _(xp, g, x_shape, out, axis):
         return run(add_along_axis, xp, g[0], out[1], shape=x_shape, axis=axis)

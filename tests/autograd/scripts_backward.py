@@ -415,4 +415,21 @@ SCRIPTS = [
         w = T.tensor([0.5, 2.0], requires_grad=True)
         ((w * z).abs() ** 2).sum().backward()
     """, "w.grad"),
+    Script("arguments of grad and backward that old programs pass", """
+        x = T.tensor([1.0, 2.0], requires_grad=True)
+        y = (x * x).sum()
+        g, = T.autograd.grad(y, x, None, True, True, True, None)
+        h = T.autograd.grad(outputs=g.sum(), inputs=x, grad_outputs=None, create_graph=True, retain_graph=True, only_inputs=True)[0]
+        T.autograd.backward([y], [T.tensor(2.0)], None, False, None, [x])
+        with T.random.fork_rng(devices=[], device_type="cpu"):
+            T.rand(3)
+    """, "g.tolist(), h.tolist(), x.grad"),
+    Script("old names of backward's arguments", """
+        import warnings
+        x = T.tensor([1.0, 2.0], requires_grad=True)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            T.autograd.backward((x * x).sum(), grad_variables=T.tensor(3.0))
+            T.autograd.grad((x * x).sum(), x, only_inputs=False)
+    """, "x.grad, [w.category.__name__ for w in seen]"),
 ]

@@ -413,4 +413,21 @@ SCRIPTS = [
         (x + y).sum().backward()
         x.grad.mul_(10)
     """, "x.grad; y.grad"),
+    *[Script(f"writing to the result of {call}", f"""
+        x = T.tensor([[3.0, -1.0, 2.0, 0.5], [0.25, 4.0, 1.0, -2.0]], requires_grad=True)
+        y = {call}
+        y = y if T.is_tensor(y) else y[0]
+        y.mul_(3).add_(1)
+        y.sum().backward()
+    """, "y, x.grad") for call in (
+        "x.max(1)", "x.min(0)", "x.median(1)", "x.sort(1)", "x.topk(2)", "x.kthvalue(2)", "x.mode(1)", "x.cummax(1)", "x.cummin(0)", "x.msort()",
+        "T.nn.functional.max_pool1d(x, 2)", "T.nn.functional.max_pool2d(x[None], 2)", "T.nn.functional.adaptive_max_pool1d(x, 2)",
+        "T.nn.functional.scaled_dot_product_attention(x[None], x[None], x[None])")],
+    *[Script(f"writing to a part from {call}", f"""
+        x = T.arange(12.0).reshape(4, 3).requires_grad_()
+        y = x * 1
+        parts = y.{call}
+        parts[1].mul_(10)
+        (y * y).sum().backward()
+    """, "y, x.grad, [p.shape for p in parts]") for call in ("tensor_split(3)", "tensor_split([1, 3], dim=0)", "hsplit(3)", "vsplit([2])")],
 ]

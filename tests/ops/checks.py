@@ -44,6 +44,8 @@ def values(t):
     if not hasattr(t, "detach"):
         return np.asarray(t)
     t = t.detach().cpu()
+    if t.is_sparse:
+        t = t.to_dense()
     if name_of(t.dtype) in ("bfloat16", "complex32"):
         t = t.float() if name_of(t.dtype) == "bfloat16" else t.cfloat()
     return np.array(t.numpy(force=True))
