@@ -13,9 +13,14 @@ sparse_.dense_backends = BACKENDS
 
 
 def for_device(device):
-    """The backend that holds tensors of `device`.  RuntimeError with the way out where its library or hardware is missing."""
+    """The backend that holds tensors of `device`.  RuntimeError with the way out where its library or hardware is missing.
+
+    NotImplementedError for kinds of device on which ringgrad does not compute.
+    """
     if device.type == "cpu":
         return numpy_
+    if device.type != "cuda":
+        raise NotImplementedError(f"tensors live on 'cpu' and 'cuda' devices here, not on {str(device)!r}")
     return load_cuda()
 
 

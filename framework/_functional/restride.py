@@ -146,6 +146,12 @@ class Storage:
     def __len__(self):
         return self._flat.size
 
+    def __dlpack__(self, **kwargs):
+        return self._flat.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+        return self._flat.__dlpack_device__()
+
     def __getitem__(self, i):
         return Storage(self._flat[i], self._untyped) if isinstance(i, slice) else self._flat[i].item()
 

@@ -5,6 +5,7 @@ from .._backends import of_array
 from .._dtypes import as_dtype, get_default_dtype
 from .._tensor.conversion import LEGACY_NAMES
 from . import _data
+from .buffers import from_file
 from .restride import Storage
 
 
@@ -27,6 +28,10 @@ class StorageType:
         given = args[0] if args else 0
         flat = np.empty(given, kind.np) if isinstance(given, int) else _data.read(list(given), kind).reshape(-1)
         return Storage(flat, self.untyped)
+
+    def from_file(self, filename, shared=False, size=0, *, nbytes=None):
+        """A storage on the first `size` elements (untyped: `nbytes`) of a file, mapped into memory.  shared: writes go to the file."""
+        return Storage(from_file(filename, shared, size if nbytes is None else nbytes, dtype=self.dtype)._data, self.untyped)
 
     def __instancecheck__(self, x):
         return isinstance(x, Storage) and x._untyped == self.untyped and (self.untyped or self.dtype is None or x.dtype is self.dtype)

@@ -9,7 +9,7 @@ import ringgrad
 
 @pytest.mark.parametrize(("args", "type_", "index", "text"), [
     (("cpu",), "cpu", None, "cpu"), (("cuda",), "cuda", None, "cuda"), (("cuda:1",), "cuda", 1, "cuda:1"),
-    (("cuda", 2), "cuda", 2, "cuda:2"),
+    (("cuda", 2), "cuda", 2, "cuda:2"), (("meta",), "meta", None, "meta"), (("mps:0",), "mps", 0, "mps:0"),
     ((3,), "cuda", 3, "cuda:3"), ((ringgrad.device("cuda:4"),), "cuda", 4, "cuda:4"), (("cpu", 0), "cpu", 0, "cpu:0"),
 ])
 def test_a_device_is_a_value(args, type_, index, text):
@@ -20,7 +20,7 @@ def test_a_device_is_a_value(args, type_, index, text):
 
 
 @pytest.mark.parametrize(("args", "words"), [
-    (("gpu",), "Expected one of cpu, cuda device type at start of device string: gpu"),
+    (("gpu",), "Expected one of cpu, cuda, .* device type at start of device string: gpu"),
     (("cuda:",), "Invalid device string"), (("",), "Invalid device string"), (("cuda:-1",), "Invalid device string"),
     (("cuda", -1), "must not be negative"), (("cuda:1", 2), "must not include an index"),
 ])
@@ -82,3 +82,11 @@ def test_gradients_live_where_their_leaves_do():
     w = ringgrad.full((2,), 3.0, device="cuda", requires_grad=True)
     (x.cuda() * w).sum().backward()
     assert x.grad.device.type == "cpu" and w.grad.device.type == "cuda" and x.grad.tolist() == [3, 3]
+
+
+def test_other_kinds_can_be_named_and_not_used():
+    assert ringgrad.ones(2).device != ringgrad.device("meta")
+    with pytest.raises(NotImplementedError, match="tensors live on 'cpu' and 'cuda' devices here, not on 'mps:0'"):
+        ringgrad.ones(2, device="mps:0")
+    with pytest.raises(NotImplementedError, match="not on 'meta'"):
+        ringgrad.ones(2).to("meta")
