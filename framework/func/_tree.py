@@ -1,8 +1,18 @@
 """Nested containers of tensors: taken apart into a flat list and put together again.
 
-Containers are dicts (and OrderedDict, defaultdict), lists, tuples, named tuples and deques; everything else, None too, is a leaf.
+Containers are dicts (and OrderedDict, defaultdict), lists, tuples, named tuples, deques and the classes of `register`; everything else, None
+too, is a leaf.
 """
 from collections import OrderedDict, defaultdict, deque
+
+_registered = {}  # class: (take apart, put together)
+
+
+def register(kind, take_apart, put_together):
+    """Make a class a container.  take_apart(x) -> (children, context), put_together(children, context) -> x.  ValueError for the second time."""
+    if kind in _registered:
+        raise ValueError(f"{kind} is already registered as pytree node.")
+    _registered[kind] = take_apart, put_together
 
 
 class Tree:
@@ -41,11 +51,16 @@ def _parts(x):
         return (x.default_factory, list(x)), list(x.values())
     if kind is deque:
         return x.maxlen, list(x)
+    if kind in _registered:
+        children, context = _registered[kind][0](x)
+        return context, list(children)
     return None
 
 
 def _join(tree, children):
     kind, context = tree.kind, tree.context
+    if kind in _registered:
+        return _registered[kind][1](children, context)
     if kind in (list, tuple):
         return kind(children)
     if kind in (dict, OrderedDict):

@@ -1,10 +1,22 @@
 """The part of torch.utils._pytree that programs use: functions over nested containers of tensors."""
 from ..func._tree import Tree as TreeSpec
 from ..func._tree import flatten as tree_flatten
-from ..func._tree import unflatten
+from ..func._tree import register, unflatten
 
-__all__ = ["TreeSpec", "tree_all", "tree_any", "tree_flatten", "tree_iter", "tree_leaves", "tree_map", "tree_map_only", "tree_structure",
+__all__ = ["TreeSpec", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_iter", "tree_leaves", "tree_map", "tree_map_only", "tree_structure",
            "tree_unflatten"]
+
+
+def register_pytree_node(cls, flatten_fn, unflatten_fn, *, serialized_type_name=None, to_dumpable_context=None, from_dumpable_context=None,
+                         flatten_with_keys_fn=None):
+    """Make a class a container: flatten_fn(x) -> (children, context), unflatten_fn(children, context) -> x.
+
+    The other arguments are for writing trees down, which is not done here.  ValueError for a class that is one already.
+    """
+    register(cls, flatten_fn, unflatten_fn)
+
+
+_register_pytree_node = register_pytree_node
 
 
 def tree_unflatten(leaves, treespec):

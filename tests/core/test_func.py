@@ -278,3 +278,18 @@ def test_names():
     assert rg.vmap is func.vmap and rg.func is func
     assert callable(rg.autograd.functional.jacobian)
     assert func.vmap(choosing).__name__ == "choosing"
+
+
+def test_a_class_of_ones_own_as_a_container():
+    from ringgrad.utils import _pytree
+
+    class Pair:
+        def __init__(self, a, b):
+            self.a, self.b = a, b
+    _pytree.register_pytree_node(Pair, lambda p: ([p.a, p.b], "context"), lambda children, context: Pair(*children))
+    leaves, spec = _pytree.tree_flatten({"x": Pair(1, [2, 3])})
+    assert leaves == [1, 2, 3]
+    back = _pytree.tree_unflatten([4, 5, 6], spec)["x"]
+    assert isinstance(back, Pair) and (back.a, back.b) == (4, [5, 6])
+    with pytest.raises(ValueError, match="already registered"):
+        _pytree.register_pytree_node(Pair, None, None)
