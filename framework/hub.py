@@ -15,12 +15,13 @@ import urllib.parse
 import urllib.request
 import zipfile
 from contextlib import contextmanager
+from urllib.parse import urlparse  # noqa: F401 - programs take it from here, as from torch.hub
 
 from .serialization import load as load_file
 
 __all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
 
-_HASH_IN_NAME = re.compile(r"-([a-f0-9]*)\.")
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")
 _BLOCK = 1 << 17
 _dir = None
 
@@ -145,7 +146,7 @@ def load_state_dict_from_url(url, model_dir=None, map_location=None, progress=Tr
     path = os.path.join(folder, name)
     if not os.path.exists(path):
         sys.stderr.write(f'Downloading: "{url}" to {path}\n')
-        match = _HASH_IN_NAME.search(name) if check_hash else None
+        match = HASH_REGEX.search(name) if check_hash else None
         download_url_to_file(url, path, match[1] if match else None, progress)
     if _is_packed(path):
         path = _unpacked(path, folder)

@@ -14,6 +14,7 @@ ALIASES = {
     "torch._utils": "ringgrad.compat._torch_utils",
     "torch._six": "ringgrad.compat._six",
     "torch._dynamo": "ringgrad.compiler",
+    "torch._dynamo._trace_wrapped_higher_order_op": "ringgrad.compat._dynamo",
     "torch._inductor": "ringgrad.compiler",
     "torch._functorch": "ringgrad.compiler",
     "torch.distributed.run": "ringgrad.compat.torchrun",
@@ -66,7 +67,6 @@ VIEWS = {
     "torch.distributed.utils": "ringgrad.distributed",
     "torch.distributed._composable": "ringgrad.distributed",
     "torch.utils.tensorboard.writer": "ringgrad.utils.tensorboard",
-    "torch.utils.data.graph": "ringgrad.utils.data",
     "torch.multiprocessing.spawn": "ringgrad.multiprocessing",
     "torch.multiprocessing.reductions": "ringgrad.multiprocessing",
     "torch.profiler.profiler": "ringgrad.profiler",
@@ -87,7 +87,6 @@ VIEWS.update({f"torch.distributions.{name}": "ringgrad.distributions" for name i
     "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal", "one_hot_categorical", "pareto", "poisson",
     "relaxed_bernoulli", "relaxed_categorical", "studentT", "transformed_distribution", "transforms", "uniform", "utils", "von_mises", "weibull",
     "wishart")})
-VIEWS.update({f"torch.utils.data.{name}": "ringgrad.utils.data" for name in ("dataloader", "dataset", "distributed", "sampler")})
 VIEWS.update({f"torchvision.models.{name}": "ringgrad.vision.models" for name in (
     "alexnet", "densenet", "mobilenet", "mobilenetv2", "resnet", "vgg", "vision_transformer", "_utils", "_api")})
 VIEWS.update({f"torchvision.datasets.{name}": "ringgrad.vision.datasets" for name in ("cifar", "fakedata", "folder", "mnist", "utils", "vision",

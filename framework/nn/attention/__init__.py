@@ -1,9 +1,9 @@
-"""torch.nn.attention: which kernel scaled dot-product attention may take, and `bias`, causal masks as objects."""
+"""torch.nn.attention: which kernel scaled dot-product attention may take, `bias`, causal masks as objects, and `flex_attention`."""
 import contextlib
 import enum
 from collections.abc import Iterator
 
-from . import bias
+from . import bias, flex_attention
 
 WARN_FOR_UNFUSED_KERNELS = False  # torch would say why a kernel cannot be taken
 
@@ -32,4 +32,4 @@ def sdpa_kernel(backends, set_priority=False) -> Iterator[dict]:
     yield {}
 
 
-__all__ = ["SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "bias", "sdpa_kernel"]
+__all__ = ["SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "bias", "flex_attention", "sdpa_kernel"]
