@@ -23,7 +23,7 @@ if _config.KEEP_MEMORY:
 
 _backends.WHEN_CUDA_LOADS.append(lambda: importlib.import_module(f"{__name__}.kernels").register())
 
-globals().update({d.name: d for d in _dtypes.ALL + _dtypes.LARGE_UNSIGNED})
+globals().update({d.name: d for d in _dtypes.ALL + _dtypes.RARE})
 globals().update(_dtypes.ALIASES)
 globals().update(_methods.PUBLIC)
 globals().update(_methods.CONSTANTS)
@@ -49,6 +49,15 @@ _LAZY_NAMES.update(dict.fromkeys((
     "avg_pool1d", "adaptive_avg_pool1d", "celu", "celu_", "selu", "selu_", "rrelu", "rrelu_", "threshold", "threshold_", "dropout",
     "layer_norm", "group_norm", "rms_norm", "bilinear", "cosine_similarity", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle",
     "channel_shuffle"), "nn.functional"))
+_LAZY_NAMES.update(dict.fromkeys((
+    "_assert_async", "_convolution", "_dim_arange", "_is_all_true", "_is_any_true", "_log_softmax", "_logcumsumexp", "_softmax", "_stack", "_unique",
+    "_unique2", "_weight_norm", "adaptive_max_pool1d", "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm",
+    "binary_cross_entropy_with_logits", "conv_tbc", "convolution", "cosine_embedding_loss", "ctc_loss", "dropout_", "embedding_bag",
+    "embedding_renorm_", "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "grid_sampler",
+    "grid_sampler_2d", "grid_sampler_3d", "hinge_embedding_loss", "instance_norm", "is_vulkan_available", "kl_div", "margin_ranking_loss",
+    "max_pool1d_with_indices", "poisson_nll_loss", "triplet_margin_loss"), "nn._native"))
+_LAZY_NAMES.update({"to_dlpack": "utils.dlpack", "fork": "jit", "wait": "jit", "GradScaler": "amp",
+                    "is_anomaly_check_nan_enabled": "autograd.anomaly", "set_anomaly_enabled": "autograd.anomaly"})
 
 
 def __getattr__(name):
@@ -56,7 +65,10 @@ def __getattr__(name):
         return importlib.import_module(_LAZY[name])
     if name in _LAZY_NAMES:
         return getattr(importlib.import_module(f"{__name__}.{_LAZY_NAMES[name]}"), name)
-    raise AttributeError(f"module 'ringgrad' has no attribute {name!r}")
+    if name.startswith("_foreach_") and hasattr(found := importlib.import_module(f"{__name__}._functional._foreach"), name):
+        return getattr(found, name)
+    why = importlib.import_module(f"{__name__}._left_out").reason(f"torch.{name}") if not name.startswith("__") else ""
+    raise AttributeError(f"module 'ringgrad' has no attribute {name!r}{why and f': {why}'}")
 
 
 def __dir__():
@@ -65,4 +77,4 @@ def __dir__():
 
 __all__ = ["Size", "Tensor", "can_cast", "device", "dtype", "enable_grad", "get_default_dtype", "inference_mode", "is_grad_enabled",
            "is_inference_mode_enabled", "no_grad", "promote_types", "set_default_dtype", "set_grad_enabled",
-           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL + _dtypes.LARGE_UNSIGNED), *_dtypes.ALIASES, *_methods.FUNCTIONS, *_methods.CONSTANTS]
+           *_LAZY, *_LAZY_NAMES, *(d.name for d in _dtypes.ALL + _dtypes.RARE), *_dtypes.ALIASES, *_methods.FUNCTIONS, *_methods.CONSTANTS]

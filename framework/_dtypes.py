@@ -60,16 +60,19 @@ uint64 = dtype("uint64", np.uint64, INTEGER)
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
 LARGE_UNSIGNED = (uint16, uint32, uint64)
+FLOAT8 = tuple(dtype(name, getattr(ml_dtypes, name), FLOAT) for name in (
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"))  # to store and convert, not to compute with
+RARE = LARGE_UNSIGNED + FLOAT8
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
            "cfloat": complex64, "cdouble": complex128}
-_FROM_NUMPY = {d.np: d for d in ALL + LARGE_UNSIGNED}
+_FROM_NUMPY = {d.np: d for d in ALL + RARE}
 _HALVES = frozenset((float16.np, bfloat16.np))
 
 _default = float32
 
 
 def _by_name(name):
-    return next(d for d in ALL + LARGE_UNSIGNED if d.name == name)
+    return next(d for d in ALL + RARE if d.name == name)
 
 
 def of_numpy(np_dtype):
@@ -119,6 +122,8 @@ def promote_types(a, b):
     a, b = as_dtype(a), as_dtype(b)
     if a is b:
         return a
+    if (a in FLOAT8 or b in FLOAT8) and a is not b:
+        raise RuntimeError(f"Promotion for Float8 Types is not supported, attempted to promote {a.name} and {b.name}; convert one of them first")
     if max(a.category, b.category) < FLOAT and (a in LARGE_UNSIGNED or b in LARGE_UNSIGNED):
         raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.name} and {b.name}; convert one "
                            "of them first")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import _methods
 from ._core.tensor import Tensor
-from ._dtypes import ALIASES, ALL, LARGE_UNSIGNED
+from ._dtypes import ALIASES, ALL, RARE
 from ._functional import _out
 
 MODES = ("enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad", "set_grad_enabled")
@@ -65,7 +65,7 @@ def package_stub():
     lines = [HEADER.format("The public names of ringgrad."), *(f"from ._core.modes import {n} as {n}" for n in MODES),
              "from ._core.tensor import Tensor as Tensor", "from ._device import device as device", "from ._dtypes import dtype as dtype",
              "from ._tensor.info import Size as Size", ""]
-    lines += [f"{name}: Any" for name in sorted({*(d.name for d in ALL + LARGE_UNSIGNED), *ALIASES, *_methods.CONSTANTS})]
+    lines += [f"{name}: Any" for name in sorted({*(d.name for d in ALL + RARE), *ALIASES, *_methods.CONSTANTS})]
     lines += [_function(name, f, out=name in _out.NAMES) for name, f in sorted(_methods.FUNCTIONS.items())]
     return "\n".join([*lines, "def __getattr__(name: str) -> Any: ...", ""])
 

@@ -110,10 +110,11 @@ UNBUILT = {
     "torch.distributed.rpc": "init_rpc shutdown rpc_sync rpc_async remote get_worker_info RRef WorkerInfo TensorPipeRpcBackendOptions "
                              "RpcBackendOptions BackendType",
     "torch.distributed.autograd": "context backward get_gradients",
-    "torch.distributed.tensor": "DTensor Shard Replicate Partial Placement distribute_tensor distribute_module "
+    "torch.distributed.tensor": "DTensor distribute_tensor distribute_module "
                                 "zeros ones empty full rand randn",
-    "torch.distributed._tensor": "DTensor Shard Replicate Partial Placement distribute_tensor distribute_module "
+    "torch.distributed._tensor": "DTensor distribute_tensor distribute_module "
                                  "zeros ones empty full rand randn",
+    "torch.distributed.tensor.placement_types": "",
     "torch.distributed.tensor.parallel": "ColwiseParallel RowwiseParallel SequenceParallel PrepareModuleInput PrepareModuleOutput "
                                          "ParallelStyle parallelize_module loss_parallel",
     "torch.distributed.pipelining": "pipeline PipelineStage ScheduleGPipe Schedule1F1B SplitPoint pipe_split",
@@ -140,5 +141,5 @@ UNBUILT = {
 UNBUILT_PARENTS = ("torch.distributed.elastic", "torch.distributed.elastic.multiprocessing", "torch.distributed.algorithms._checkpoint", "torch.ao")
 
 # Names of such modules that are built, and where: (module, names).
-_MESH = ("ringgrad.distributed.device_mesh", ("DeviceMesh", "init_device_mesh"))
-BORROWED = {"torch.distributed.tensor": _MESH, "torch.distributed._tensor": _MESH}
+_PLACES = ("ringgrad.distributed.placements", ("DeviceMesh", "Partial", "Placement", "Replicate", "Shard", "init_device_mesh"))
+BORROWED = {path: _PLACES for path in ("torch.distributed.tensor", "torch.distributed._tensor", "torch.distributed.tensor.placement_types")}

@@ -157,3 +157,13 @@ def test_to_real_and_to_complex(name):
     assert d.to_complex().is_complex and not d.to_real().is_complex
     if name != "float16" and name != "bfloat16":
         assert d.to_complex().to_real().to_complex() is d.to_complex()
+
+
+@pytest.mark.parametrize("d", ringgrad._dtypes.FLOAT8, ids=str)
+def test_eight_bit_floats_are_kept_and_converted(d):
+    x = ringgrad.tensor([0.5, 1.0, 8.0, 2.0])
+    y = x.to(d)
+    assert y.dtype is d and d.itemsize == 1 and d.is_floating_point and getattr(ringgrad, d.name) is d
+    assert y.float().tolist() == x.tolist() and y[1:].to(ringgrad.float64).tolist() == [1.0, 8.0, 2.0] and y.view(ringgrad.uint8).shape == (4,)
+    with pytest.raises(RuntimeError, match="Promotion for Float8 Types is not supported"):
+        y + x
