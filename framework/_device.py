@@ -3,8 +3,8 @@ import re
 
 from ._state import state
 
-KINDS = ("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta", "hpu",
-         "mtia", "privateuseone")  # torch's; tensors live on the first two only
+KINDS = ("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta",
+         "hpu", "mtia", "privateuseone")  # torch's; tensors live on the first two only
 
 
 class device:  # noqa: N801 - torch spells it in lower case

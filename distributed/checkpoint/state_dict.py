@@ -77,7 +77,7 @@ def _mapped(value: Any, function: Any) -> Any:
 def _from_rank0(value: dict[str, Any], options: StateDictOptions) -> dict[str, Any]:
     if not (options.broadcast_from_rank0 and is_initialized() and get_world_size() > 1):
         return value
-    box = [_mapped(value, lambda t: t.detach().cpu())] if get_rank() == 0 else [None]
+    box: list[Any] = [_mapped(value, lambda t: t.detach().cpu())] if get_rank() == 0 else [None]
     broadcast_object_list(box)
     return box[0]
 

@@ -5,6 +5,7 @@ A tensor whose `_data` is a SparseArray is a sparse tensor.  No formula knows th
 Only what a backward pass does by itself, adding gradients up, is arithmetic here.
 """
 import functools
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ class SparseArray:
     ndim = property(lambda self: len(self.pattern.shape))
     dtype = property(lambda self: self.values.dtype)
     itemsize = property(lambda self: self.values.itemsize)
-    flags = property(lambda self: _FLAGS)
+    flags: Any = property(lambda self: _FLAGS)
 
     @property
     def size(self):
@@ -183,7 +184,7 @@ class _Flags:
     writeable = c_contiguous = f_contiguous = True
 
 
-_FLAGS = _Flags()
+_FLAGS: Any = _Flags()
 Array = SparseArray
 ARRAY_TYPES = (SparseArray,)
 

@@ -90,8 +90,9 @@ def _lines(self):
     return "".join(f" {v}\n" for v in shown) + f"[ringgrad.storage.{place} of size {len(self)}]"
 
 
-Storage.fill_, Storage.copy_, Storage.clone, Storage.cpu, Storage.untyped, Storage.__repr__ = _fill_, _copy_, _clone, _cpu, _untyped, _lines
-Storage.is_cuda = property(lambda self: self.device.type == "cuda")
+for _name, _what in {"fill_": _fill_, "copy_": _copy_, "clone": _clone, "cpu": _cpu, "untyped": _untyped, "__repr__": _lines,
+                     "is_cuda": property(lambda self: self.device.type == "cuda")}.items():
+    setattr(Storage, _name, _what)
 
 TYPES = {"UntypedStorage": StorageType("UntypedStorage", as_dtype("uint8"), untyped=True), "TypedStorage": StorageType("TypedStorage")}
 TYPES.update({name: StorageType(name, as_dtype(kind)) for kind, name in (

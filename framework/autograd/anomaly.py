@@ -49,3 +49,13 @@ class detect_anomaly(set_detect_anomaly):  # noqa: N801
 def is_anomaly_enabled():
     """Whether anomaly mode is on in this thread."""
     return bool(state.anomaly)
+
+
+def is_anomaly_check_nan_enabled():
+    """Whether NaN gradients are looked for: True, torch's default, outside of anomaly mode."""
+    return state.anomaly != "trace"
+
+
+def set_anomaly_enabled(enabled, check_nan=True):
+    """Switch anomaly mode on or off in this thread.  check_nan: raise RuntimeError when a backward function returns NaN."""
+    set_detect_anomaly(enabled, check_nan)

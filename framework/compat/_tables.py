@@ -142,4 +142,4 @@ UNBUILT_PARENTS = ("torch.distributed.elastic", "torch.distributed.elastic.multi
 
 # Names of such modules that are built, and where: (module, names).
 _PLACES = ("ringgrad.distributed.placements", ("DeviceMesh", "Partial", "Placement", "Replicate", "Shard", "init_device_mesh"))
-BORROWED = {path: _PLACES for path in ("torch.distributed.tensor", "torch.distributed._tensor", "torch.distributed.tensor.placement_types")}
+BORROWED = dict.fromkeys(("torch.distributed.tensor", "torch.distributed._tensor", "torch.distributed.tensor.placement_types"), _PLACES)

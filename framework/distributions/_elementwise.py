@@ -22,7 +22,7 @@ class Elementwise(Distribution):
 class ProbsOrLogits(Elementwise):
     """A distribution whose parameter is given as probabilities or as logits; the other is computed when it is asked for."""
 
-    _expanded = ("_is_probs",)
+    _expanded: tuple[str, ...] = ("_is_probs",)
     _binary = True  # logits are log odds; else of categories, along the last dimension
 
     def _begin_choice(self, probs, logits, validate_args, **others):

@@ -1,6 +1,7 @@
 """The Kullback-Leibler divergence, and the table of pairs for which it is known."""
 import functools
 import math
+from typing import Any
 
 from .. import autograd, linalg
 from ..nn import functional as F
@@ -276,12 +277,11 @@ def _mean_log_of_uniform(p):
     return (_x_log_x(p.high) - _x_log_x(p.low)) / (p.high - p.low) - 1
 
 
-for _p in (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Uniform):
-    register_kl(_p, Normal)(_to_normal)
-for _p in (Beta, ContinuousBernoulli, Gamma):
-    register_kl(_p, Exponential)(_to_exponential)
-for _p in (Beta, ContinuousBernoulli):
-    register_kl(_p, Uniform)(_to_uniform)
+_pairs: Any = ((Normal, _to_normal, (Beta, ContinuousBernoulli, Exponential, Gamma, Gumbel, Laplace, Uniform)),
+               (Exponential, _to_exponential, (Beta, ContinuousBernoulli, Gamma)), (Uniform, _to_uniform, (Beta, ContinuousBernoulli)))
+for _other, _rule, _kinds in _pairs:
+    for _kind in _kinds:
+        register_kl(_kind, _other)(_rule)
 
 
 @register_kl(Bernoulli, Poisson)
@@ -390,11 +390,12 @@ def _infinite(p, q):
 
 
 _POSITIVE = (Exponential, Gamma, Pareto)
-for _p, _qs in {
+_without_overlap: Any = {
     Beta: (Pareto,), ContinuousBernoulli: (Pareto,), Exponential: (Beta, ContinuousBernoulli, Pareto, Uniform),
     Gamma: (Beta, ContinuousBernoulli, Pareto, Uniform), Gumbel: (Beta, ContinuousBernoulli, *_POSITIVE, Uniform),
     Laplace: (Beta, ContinuousBernoulli, *_POSITIVE, Uniform), Normal: (Beta, ContinuousBernoulli, *_POSITIVE, Uniform),
     Pareto: (Beta, ContinuousBernoulli, Uniform), Poisson: (Bernoulli, Binomial),
-}.items():
-    for _q in _qs:
-        register_kl(_p, _q)(_infinite)
+}
+for _kind, _others in _without_overlap.items():
+    for _other in _others:
+        register_kl(_kind, _other)(_infinite)

@@ -4,6 +4,7 @@ Containers are dicts (and OrderedDict, defaultdict), lists, tuples, named tuples
 too, is a leaf.
 """
 from collections import OrderedDict, defaultdict, deque
+from typing import Any
 
 _registered = {}  # class: (take apart, put together)
 
@@ -31,7 +32,7 @@ class Tree:
     def __eq__(self, other):
         return isinstance(other, Tree) and (self.kind, self.context, self.children) == (other.kind, other.context, other.children)
 
-    __hash__ = None
+    __hash__: Any = None
 
     def __repr__(self):
         return repr(unflatten(["*"] * len(self), self)).replace("'*'", "*")

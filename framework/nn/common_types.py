@@ -1,9 +1,10 @@
 """Aliases for annotations: an int, or one per dimension."""
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .._core.tensor import Tensor
 
-T = TypeVar("T")
+_T = TypeVar("_T")
+T: Any = _T
 _scalar_or_tuple_any_t = T | tuple[T, ...]
 _scalar_or_tuple_1_t, _scalar_or_tuple_2_t, _scalar_or_tuple_3_t = T | tuple[T], T | tuple[T, T], T | tuple[T, T, T]
 _scalar_or_tuple_4_t, _scalar_or_tuple_5_t = T | tuple[T, T, T, T], T | tuple[T, T, T, T, T]

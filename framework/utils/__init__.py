@@ -1,4 +1,7 @@
-"""Helpers that belong to no layer of a network: `ringgrad.utils.data`, `.checkpoint`, `.dlpack`, `.hooks`, ...; `.tensorboard` needs the package tensorboard."""
+"""Helpers that belong to no layer of a network: `ringgrad.utils.data`, `.checkpoint`, `.dlpack`, `.hooks`, ...
+
+`.tensorboard` needs the package tensorboard.
+"""
 import importlib
 
 from . import data

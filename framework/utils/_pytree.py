@@ -3,8 +3,8 @@ from ..func._tree import Tree as TreeSpec
 from ..func._tree import flatten as tree_flatten
 from ..func._tree import register, unflatten
 
-__all__ = ["TreeSpec", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_iter", "tree_leaves", "tree_map", "tree_map_only", "tree_structure",
-           "tree_unflatten"]
+__all__ = ["TreeSpec", "register_pytree_node", "tree_all", "tree_any", "tree_flatten", "tree_iter", "tree_leaves", "tree_map", "tree_map_only",
+           "tree_structure", "tree_unflatten"]
 
 
 def register_pytree_node(cls, flatten_fn, unflatten_fn, *, serialized_type_name=None, to_dumpable_context=None, from_dumpable_context=None,

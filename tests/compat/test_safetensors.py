@@ -30,6 +30,6 @@ PROGRAM = """
 
 def test_its_functions_for_torch(tmp_path):
     (tmp_path / "program.py").write_text(textwrap.dedent(PROGRAM))
-    done = subprocess.run([sys.executable, "-m", "ringgrad.compat", str(tmp_path / "program.py"), str(tmp_path / "x.safetensors")], capture_output=True,
-                          text=True, timeout=120)
+    command = [sys.executable, "-m", "ringgrad.compat", str(tmp_path / "program.py"), str(tmp_path / "x.safetensors")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0 and done.stdout.endswith("+ringgrad\n"), done.stderr

@@ -43,7 +43,8 @@ def multi_head_attention_forward(query, key, value, embed_dim_to_check, num_head
     k, v = (_heads(t, batch * num_heads) if s is None else _checked_static(s, name, batch * num_heads, width // num_heads)
             for t, s, name in ((k, static_k, "static_k"), (v, static_v, "static_v")))
     if add_zero_attn:
-        k, v, more = *(ops.concatenate([t, t.new_zeros((t.shape[0], 1, t.shape[2]))], 1) for t in (k, v)), more + 1
+        k, v = (ops.concatenate([t, t.new_zeros((t.shape[0], 1, t.shape[2]))], 1) for t in (k, v))
+        more += 1
     if more:
         attn_mask, key_padding_mask = (None if m is None else pad(m, (0, more)) for m in (attn_mask, key_padding_mask))
     mask = _merged(attn_mask, key_padding_mask, batch, num_heads, k.shape[1])

@@ -2,9 +2,9 @@
 import warnings
 
 from . import _functions, _plug, comm, data_parallel, distributed, parallel_apply, replicate, scatter_gather  # noqa: F401
-from .data_parallel import data_parallel  # noqa: F811 - torch has modules and functions of one name; the functions win
-from .parallel_apply import parallel_apply  # noqa: F811
-from .replicate import replicate  # noqa: F811
+from .data_parallel import data_parallel  # type: ignore[no-redef] # noqa: F811 - torch has modules and functions of one name; the functions win
+from .parallel_apply import parallel_apply  # type: ignore[no-redef] # noqa: F811
+from .replicate import replicate  # type: ignore[no-redef] # noqa: F811
 from .scatter_gather import gather, scatter
 
 __all__ = ["DataParallel", "DistributedDataParallel", "DistributedDataParallelCPU", "SyncBatchNorm", "data_parallel", "gather", "parallel_apply",

@@ -9,6 +9,7 @@ from ..._backends import device_of, of_array
 from ..._core.hooks import written
 from ..._core.tensor import Tensor, wrap
 from ..._dtypes import get_default_dtype, is_half
+from ...kernels import multi_tensor
 
 
 def _gradients(parameters):
@@ -73,9 +74,34 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         parameters = list(parameters)
         if generated and not parameters:
             warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2)
-    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
+    gradients = _gradients(parameters)
+    if float(norm_type) == 2 and not error_if_nonfinite and _one_launch(gradients):
+        return _clip_on_device(gradients, max_norm)
+    total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total
+
+
+def _one_launch(gradients):
+    """Whether the kernels over many arrays take these: on one GPU, contiguous, of one float type."""
+    if not gradients or type(gradients[0]._data) is np.ndarray:
+        return False
+    backend, arrays = of_array(gradients[0]._data), [g._data for g in gradients]
+    return backend.name == "cupy" and all(type(a) is backend.Array and a.device.id == arrays[0].device.id for a in arrays) and (
+        multi_tensor.fits(arrays))
+
+
+def _clip_on_device(gradients, max_norm):
+    """clip_grad_norm_ in three launches, for which the host does not wait."""
+    arrays = [g._data for g in gradients]
+    backend = of_array(arrays[0])
+    with backend.on_device_of(arrays[0]):
+        total, table = multi_tensor.norm_and_factor(backend.xp, arrays, max_norm)
+        multi_tensor.scale_all(backend.xp, table, total[1:])
+        norm = total[:1].reshape(()).astype(arrays[0].dtype)
+    for g in gradients:
+        written(g)
+    return wrap(norm)
 
 
 def clip_grad_value_(parameters, clip_value, foreach=None):

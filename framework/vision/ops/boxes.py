@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from ..._core.tensor import wrap
-from ..._dtypes import float32, int64
+from ..._dtypes import float32, float64, int64
 from ..._functional.creation import zeros
 from ..._functional.elementwise import where
 from ..._functional.joining import stack
@@ -17,6 +17,7 @@ __all__ = ["batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_i
            "masks_to_boxes", "nms", "remove_small_boxes"]
 
 _MANY = 20_000  # coordinates beyond which classes are taken one by one
+_BLOCK = 128  # boxes that nms looks at between two sweeps
 
 
 def nms(boxes, scores, iou_threshold):
@@ -28,18 +29,30 @@ def nms(boxes, scores, iou_threshold):
         raise RuntimeError(f"boxes should be a 2d tensor with 4 elements in dimension 1, got shape {tuple(boxes.shape)}")
     if scores.ndim != 1 or len(scores) != len(boxes):
         raise RuntimeError(f"boxes and scores should have same number of elements in dimension 0, got {len(boxes)} and {tuple(scores.shape)}")
-    corners = boxes.detach().cpu().double().numpy()
+    kind = float64 if boxes.dtype is float64 else float32  # as torchvision computes; the threshold stays a double
     order = np.argsort(-scores.detach().cpu().double().numpy(), kind="stable")
-    area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
-    kept = []
-    while order.size:
-        best, order = order[0], order[1:]
-        kept.append(best)
-        low, high = np.maximum(corners[best, :2], corners[order, :2]), np.minimum(corners[best, 2:], corners[order, 2:])
-        common = np.prod(np.maximum(high - low, 0), axis=1)
-        with np.errstate(invalid="ignore"):
-            order = order[~(common / (area[best] + area[order] - common) > iou_threshold)]
-    return wrap(np.array(kept, np.int64)).to(boxes.device)
+    columns = np.ascontiguousarray(boxes.detach().cpu().to(kind).numpy()[order].T)
+    return wrap(order[_kept(columns, iou_threshold)]).to(boxes.device)
+
+
+def _kept(columns, iou_threshold):
+    """Places of the boxes that stay; columns: (4, N), best first.  Those that fell are taken out of the way once per block."""
+    alive, kept = np.arange(columns.shape[1]), []
+    while alive.size:
+        x0, y0, x1, y1 = columns[:, alive]
+        area, dead = (x1 - x0) * (y1 - y0), np.zeros(alive.size, bool)
+        block = min(alive.size, _BLOCK)
+        for i in range(block):
+            if dead[i]:
+                continue
+            kept.append(alive[i])
+            rest = slice(i + 1, None)
+            common = np.maximum(np.minimum(x1[rest], x1[i]) - np.maximum(x0[rest], x0[i]), 0)
+            common *= np.maximum(np.minimum(y1[rest], y1[i]) - np.maximum(y0[rest], y0[i]), 0)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                dead[rest] |= common / (area[i] + area[rest] - common) > np.float64(iou_threshold)
+        alive = alive[block:][~dead[block:]]
+    return np.array(kept, np.int64)
 
 
 def batched_nms(boxes, scores, idxs, iou_threshold):

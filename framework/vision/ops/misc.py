@@ -1,4 +1,6 @@
 """Blocks that models are made of."""
+from typing import Any
+
 from ... import nn
 
 __all__ = ["MLP", "Conv2dNormActivation", "Conv3dNormActivation", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation"]
@@ -29,7 +31,7 @@ class FrozenBatchNorm2d(nn.Module):
 
 
 class _ConvNormActivation(nn.Sequential):
-    _convolution = None
+    _convolution: Any = None
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1, norm_layer=None, activation_layer=nn.ReLU,
                  dilation=1, inplace=True, bias=None):

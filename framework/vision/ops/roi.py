@@ -158,7 +158,7 @@ def _means(first, last, length):
 
 
 class _Pool(nn.Module):
-    _names = ("output_size", "spatial_scale")
+    _names: tuple[str, ...] = ("output_size", "spatial_scale")
 
     def __repr__(self):
         return f"{type(self).__name__}({', '.join(f'{n}={getattr(self, n)}' for n in self._names)})"
