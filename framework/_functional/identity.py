@@ -53,7 +53,7 @@ def as_subclass(self, cls):
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(f"cls must be a type that is a subclass of Tensor, not {cls!r}")
     view = ops.reshape(self, self._data.shape)
-    made = object.__new__(cls) if not hasattr(cls, "__slots__") else cls.__new__(cls)
+    made = object.__new__(cls)  # the constructor of a subclass may want arguments
     for slot in ("_data", "_requires_grad", "_node", "_cell", "_view", "_grad", "_hooks"):
         setattr(made, slot, getattr(view, slot))
     return made

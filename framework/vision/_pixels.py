@@ -9,18 +9,18 @@ MODES = {"1": np.bool_, "L": np.uint8, "P": np.uint8, "LA": np.uint8, "RGB": np.
          "HSV": np.uint8, "LAB": np.uint8, "I": np.int32, "I;16": np.uint16, "F": np.float32}
 
 
-def array_of(image):
-    """The pixels of a Pillow image: (H, W, C), an array of its own."""
-    pixels = np.array(image, dtype=MODES.get(image.mode))
+def array_of(image, own=True):
+    """The pixels of a Pillow image: (H, W, C), an array of its own, or one that may only be read."""
+    pixels = np.array(image, dtype=MODES.get(image.mode)) if own else np.asarray(image, dtype=MODES.get(image.mode))
     return pixels[..., None] if pixels.ndim == 2 else pixels
 
 
 def tensor_of(image):
     """The pixels of a Pillow image as a tensor (C, H, W), unscaled."""
-    pixels = array_of(image)
+    pixels = array_of(image, own=False)
     if pixels.dtype == np.uint16:
         pixels = pixels.astype(np.int32)
-    return wrap(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+    return wrap(np.array(pixels.transpose(2, 0, 1), order="C"))
 
 
 def image_of(pixels, mode=None):

@@ -146,6 +146,8 @@ def test_cifar_without_pickles(tmp_path):
     assert np.array_equal(np.asarray(data[1][0]).transpose(2, 0, 1).reshape(-1), records[1, 1:])
     with pytest.raises(RuntimeError, match="not found or corrupted"):
         datasets.CIFAR10(tmp_path, train=False)
+    put(tmp_path / "cifar-10-batches-bin", {"test_batch.bin": records.tobytes()})
+    assert len(datasets.CIFAR10(tmp_path, train=False, download=True)) == 3  # nothing is fetched
 
 
 def test_altered_pickles_are_not_opened(tmp_path):

@@ -82,6 +82,20 @@ def test_nms(threshold):
     assert ops.nms(ringgrad.zeros(0, 4), ringgrad.zeros(0), 0.5).tolist() == []
 
 
+def test_nms_of_many_boxes_and_of_an_overlap_that_is_the_threshold():
+    corners = RNG.random((400, 4)).astype(np.float32) * 20
+    corners[:, 2:] += corners[:, :2] + 1
+    overlap = ops.box_iou(ringgrad.from_numpy(corners), ringgrad.from_numpy(corners)).numpy()
+    for threshold in (0.05, 0.6):  # more than one sweep, and few left at its end
+        kept = []
+        for i in range(400):
+            kept += [i] if all(overlap[i, j] <= threshold for j in kept) else []
+        assert ops.nms(ringgrad.from_numpy(corners), -ringgrad.arange(400.0), threshold).tolist() == kept
+    thirds = ringgrad.tensor([[0.0, 0, 2, 1], [1, 0, 3, 1]])  # 1 / 3 as float32 is more than 1 / 3
+    assert ops.nms(thirds, ringgrad.tensor([0.9, 0.8]), 1 / 3).tolist() == [0]
+    assert ops.nms(thirds.double(), ringgrad.tensor([0.9, 0.8]), 1 / 3).tolist() == [0, 1]
+
+
 def test_batched_nms_both_ways(monkeypatch):
     corners, scores, kinds = boxes(80, 4, 20.0), RNG.random(80).astype(np.float32), RNG.integers(0, 3, 80)
     args = [ringgrad.from_numpy(x) for x in (corners, scores, kinds)]

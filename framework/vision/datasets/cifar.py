@@ -83,8 +83,9 @@ class CIFAR10(VisionDataset):
         return all(check_integrity(os.path.join(self.root, self.base_folder, name), md5) for name, md5 in files)
 
     def download(self):
-        """Fetch and unpack the archive, unless its files are there and whole."""
-        if not self._check_integrity():
+        """Fetch and unpack the archive, unless its files, or the binary ones, are there and whole."""
+        names = [name for name, _ in (*self.train_list, *self.test_list)]
+        if not self._check_integrity() and not self._check_binary(names):
             download_and_extract_archive(self.url, self.root, filename=self.filename, md5=self.tgz_md5)
 
     def extra_repr(self):

@@ -39,7 +39,7 @@ def convert_dtype(image, dtype):
             raise RuntimeError(f"The cast from {image.dtype} to {dtype} cannot be performed safely.")
         return (image * (largest(dtype) + 1 - 1e-3)).to(dtype)  # every integer gets an equal share of 0..1
     if dtype.is_floating_point:
-        return image.to(dtype) / largest(image.dtype)
+        return image.to(dtype).div_(largest(image.dtype))  # a copy: the types differ
     if largest(image.dtype) > largest(dtype):
         return (image // ((largest(image.dtype) + 1) // (largest(dtype) + 1))).to(dtype)
     return image.to(dtype) * ((largest(dtype) + 1) // (largest(image.dtype) + 1))

@@ -1,4 +1,5 @@
 """Changes of images, without chance: each takes a Pillow image or a tensor (..., C, H, W) and returns one of the same kind."""
+import functools
 import numbers
 import warnings
 
@@ -7,6 +8,7 @@ from PIL import Image, ImageOps
 
 from ..._core.tensor import Tensor, wrap
 from ..._dtypes import float32, get_default_dtype
+from ..._functional.creation import as_tensor
 from .._pixels import array_of, image_of
 from . import _colors, _geometry, _pillow
 from ._modes import PILLOW, InterpolationMode, as_mode
@@ -138,11 +140,23 @@ def normalize(tensor, mean, std, inplace=False):
         raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
     if tensor.ndim < 3:
         raise ValueError(f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.shape}")
-    mean, std = (tensor.new_tensor(x) if not isinstance(x, Tensor) else x.to(tensor) for x in (mean, std))
-    if (std == 0).any():
+    (mean, _), (std, has_zero) = (_planes(tuple(x), tensor.dtype, tensor.device) if isinstance(x, (tuple, list)) else
+                                  _as_planes(as_tensor(x, dtype=tensor.dtype, device=tensor.device)) for x in (mean, std))
+    if has_zero:
         raise ValueError(f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero.")
-    mean, std = (x.reshape(-1, 1, 1) if x.ndim == 1 else x for x in (mean, std))
-    return (tensor if inplace else tensor.clone()).sub_(mean).div_(std)
+    mean, std = wrap(mean), wrap(std)
+    return tensor.sub_(mean).div_(std) if inplace else (tensor - mean) / std
+
+
+@functools.lru_cache(64)
+def _planes(values, dtype, device):
+    """`_as_planes` of numbers, kept: a program normalizes every image by the same few."""
+    return _as_planes(as_tensor(values, dtype=dtype, device=device))
+
+
+def _as_planes(x):
+    """(the array of x, for each channel (C, 1, 1), whether one is zero)."""
+    return (x.reshape(-1, 1, 1) if x.ndim == 1 else x)._data, bool((x == 0).any())
 
 
 # -- size and place ----------------------------------------------------------------------------------------------------
