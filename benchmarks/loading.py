@@ -21,7 +21,14 @@ def _per_sample(data, x, y):
 
 def _contenders(name, lib, data, x, y):
     arrays = data.TensorDataset(lib.from_numpy(x), lib.from_numpy(y))
-    sets = {f"{name}, TensorDataset": arrays, f"{name}, sample by sample": _per_sample(data, x, y)}
+    half = SAMPLES // 2
+    sets = {
+        "TensorDataset": arrays, "Subset of it": data.Subset(arrays, list(range(SAMPLES))), "NumPy arrays in a StackDataset": data.StackDataset(x, y),
+        "two in a ConcatDataset": data.ConcatDataset([data.TensorDataset(*(t[part] for t in arrays.tensors))
+                                                      for part in (slice(half), slice(half, SAMPLES))]),
+        "sample by sample": _per_sample(data, x, y),
+    }
+    sets = {f"{name}, {key}": d for key, d in sets.items()}
     return {key: lambda loader=data.DataLoader(d, BATCH, shuffle=True): sum(1 for _ in loader) for key, d in sets.items()}
 
 

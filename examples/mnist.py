@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 import _digits
+from _metrics import EarlyStopping, hits
 from tqdm import tqdm
 
 import ringgrad
@@ -29,8 +30,7 @@ def network():
 
 def as_dataset(images, labels):
     """Pixels scaled to mean 0 and deviation 1 (MNIST's 0.1307 and 0.3081)."""
-    x = (ringgrad.from_numpy(images.astype("float32")).unsqueeze(1) / 255 - 0.1307) / 0.3081
-    return TensorDataset(x, ringgrad.from_numpy(labels.astype("int64")))
+    return TensorDataset((images.float().unsqueeze(1) / 255 - 0.1307) / 0.3081, labels)
 
 
 def accuracy(model, dataset, device):
@@ -40,7 +40,7 @@ def accuracy(model, dataset, device):
     own = DistributedSampler(dataset, shuffle=False, exact=True)  # no padding: every image counts once
     with ringgrad.no_grad():
         for x, y in DataLoader(dataset, batch_size=500, sampler=own):
-            right += (model(x.to(device)).argmax(dim=1) == y.to(device)).sum()
+            right += hits(model(x.to(device)), y.to(device))
     dist.all_reduce(right)
     return right.item() / len(dataset)
 
@@ -64,6 +64,7 @@ def arguments():
     parser.add_argument("--data", default="runs/data", help="folder with MNIST's IDX files; they are downloaded there when missing")
     parser.add_argument("--out", default="runs/mnist", help="folder for checkpoint, picture and TensorBoard events")
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--patience", type=int, help="stop when the test accuracy has not risen for so many epochs")
     parser.add_argument("--batch-size", type=int, default=64, help="samples a step, over all ranks")
     parser.add_argument("--lr", type=float, default=0.05)
     parser.add_argument("--seed", type=int, default=1)
@@ -97,7 +98,7 @@ def main():
     model = DistributedDataParallel(network().to(device))
     optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9, weight_decay=1e-4)
     scheduler = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=args.epochs * len(loader))
-    criterion = nn.CrossEntropyLoss()
+    criterion, stopping = nn.CrossEntropyLoss(), EarlyStopping(args.patience)
 
     out = Path(args.out)
     checkpoint, first, losses = out / "checkpoint.pt", 0, []
@@ -106,6 +107,7 @@ def main():
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
+        stopping.load_state_dict(state["stopping"])
         first, losses = state["epoch"], state["losses"]
     events = None
     if rank == 0:
@@ -129,6 +131,7 @@ def main():
         dist.all_reduce(whole, dist.ReduceOp.AVG)  # the loss over the whole batch, of which each rank has seen its share
         losses += whole.tolist()
         score = accuracy(model.module, test, device)
+        enough = stopping.update(score)
         if rank == 0:
             print(f"epoch {epoch + 1}: test accuracy {score:.2%}", flush=True)
             for step in range(len(losses) - len(loader), len(losses)):
@@ -136,7 +139,9 @@ def main():
             events.add_scalar("test accuracy", score, len(losses))
             events.flush()
             ringgrad.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "scheduler": scheduler.state_dict(),
-                           "epoch": epoch + 1, "losses": losses}, checkpoint)
+                           "stopping": stopping.state_dict(), "epoch": epoch + 1, "losses": losses}, checkpoint)
+        if enough:
+            break
 
     if rank == 0:
         events.close()

@@ -71,7 +71,8 @@ BAD = [
     ([[1, 2], [1]], RuntimeError, "each element in list of batch should be of equal size"),
     ([ringgrad.ones(2), ringgrad.ones(3)], RuntimeError, r"equal size, but got \[2\] at entry 0 and \[3\] at entry 1"),
     ([None, None], TypeError, "NoneType"),
-    ([np.zeros(2, np.uint32)], TypeError, "uint32"),
+    ([np.zeros(2, np.longdouble)], TypeError, "float128|longdouble"),
+    ([1j, 2j], TypeError, "complex"),
 ]
 
 

@@ -224,16 +224,15 @@ def test_out_of_order_batches_are_all_there():
     assert sorted(x for b in batches for x in b[0].tolist()) == [i * i for i in range(20)]
 
 
-def test_pin_memory_changes_nothing_on_the_cpu():
-    class Own:
-        def __init__(self, samples):
-            self.samples, self.pinned = samples, False
-
-        def pin_memory(self):
-            self.pinned = True
-            return self
-    assert load(Squares(2), batch_size=2, pin_memory=True)[0][0].tolist() == [0, 1]
-    assert load(Squares(2), batch_size=2, pin_memory=True, collate_fn=Own)[0].pinned
+@pytest.mark.skipif(ringgrad.cuda.is_available(), reason="there is a GPU")
+@workers
+def test_pin_memory_without_a_gpu_says_so_and_changes_nothing(n):
+    with pytest.warns(UserWarning, match="'pin_memory' argument is set as true but no accelerator is found"):
+        (batch,) = load(Squares(2), batch_size=2, pin_memory=True, num_workers=n)
+    assert batch[0].tolist() == [0, 1]
+    with pytest.warns(UserWarning) as said:
+        load(Squares(2), batch_size=2, pin_memory=True, pin_memory_device="cuda", num_workers=n)
+    assert "pin_memory_device is deprecated" in str(said[0].message) and len(said) == 2
 
 
 BAD = [

@@ -21,7 +21,7 @@ import weakref
 from contextlib import contextmanager
 
 from ..._backends import BACKENDS
-from . import _worker
+from ._utils import worker as _worker
 
 GRACE_S = 2.0  # what a worker gets to finish its sample when it is not needed any more
 _ours = weakref.WeakSet()  # this process's ends of all pipes to workers
@@ -88,6 +88,15 @@ class Worker:
                               "worker_init_fn must be picklable: define them at the top of a module, or pass num_workers=0") from error
         finally:
             theirs.close()
+
+    @property
+    def pid(self):
+        """The process's number."""
+        return self.process.pid
+
+    def is_alive(self):
+        """Whether the process runs."""
+        return self.process.is_alive()
 
     def describe_death(self):
         """A sentence about a process that should be alive and is not."""

@@ -7,10 +7,13 @@ from itertools import repeat
 from multiprocessing.context import BaseContext
 from typing import Generic, TypeVar
 
-from ._iterate import ParallelIterator, Plan, SerialIterator
+from . import _utils  # noqa: F401 - torch.utils.data.dataloader._utils
+from ._iterate import _BaseDataLoaderIter, _DatasetKind, _MultiProcessingDataLoaderIter, _SingleProcessDataLoaderIter
 from ._utils.collate import default_collate, default_convert
-from ._worker import get_worker_info
+from ._utils.worker import get_worker_info
+from .datapipes.datapipe import IterDataPipe, MapDataPipe, _IterDataPipeSerializationWrapper, _MapDataPipeSerializationWrapper
 from .dataset import Dataset, IterableDataset
+from .graph_settings import apply_shuffle_settings
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler
 
 __all__ = ["DataLoader", "default_collate", "default_convert", "get_worker_info"]
@@ -19,7 +22,7 @@ T_co = TypeVar("T_co", covariant=True)
 _FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
 
-class _Forever(Sampler):
+class _InfiniteConstantSampler(Sampler):
     """Stands in for a sampler where the dataset has an order of its own."""
 
     def __iter__(self):
@@ -41,16 +44,24 @@ class DataLoader(Generic[T_co]):
     In a worker, Python's, NumPy's and ringgrad's random numbers are seeded with a base seed, drawn for each pass, + its id.  An exception
     in a worker is raised here with the worker's traceback; a worker that dies is a RuntimeError that says of what.  ValueError for
     contradictory arguments.
+
+    Data pipes (see `datapipes`) are shared out among workers, and among ranks where there is a process group, at their `sharding_filter`,
+    and shuffled where they contain a `shuffle`, from a seed that all workers and ranks share; with shuffle=True and none there, one is put
+    behind them.  Whole batches are looked up at once in datasets that have `__getbatch__` (see Dataset).
     """
 
-    _made = False
+    _iterator = None
+    __initialized = False
 
     def __init__(self, dataset: Dataset, batch_size=1, shuffle=None, sampler=None, batch_sampler=None, num_workers=0, collate_fn=None,
                  pin_memory=False, drop_last=False, timeout=0, worker_init_fn=None, multiprocessing_context=None, generator=None, *,
                  prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True):
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
-        self._is_iterable = isinstance(dataset, IterableDataset)
-        if self._is_iterable:
+        iterable = isinstance(dataset, IterableDataset)
+        self._dataset_kind = _DatasetKind.Iterable if iterable else _DatasetKind.Map
+        if isinstance(dataset, IterDataPipe):
+            dataset, shuffle = apply_shuffle_settings(dataset, shuffle), None
+        if iterable:
             _check_iterable(shuffle, sampler, batch_sampler)
         if sampler is not None and shuffle:
             raise ValueError("sampler option is mutually exclusive with shuffle")
@@ -61,18 +72,18 @@ class DataLoader(Generic[T_co]):
         elif batch_size is None and drop_last:
             raise ValueError("batch_size=None option disables auto-batching and is mutually exclusive with drop_last")
         if sampler is None:
-            sampler = _default_sampler(dataset, self._is_iterable, shuffle, generator)
+            sampler = _default_sampler(dataset, iterable, shuffle, generator)
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
-        self.dataset, self.batch_size, self.sampler, self.batch_sampler = dataset, batch_size, sampler, batch_sampler
+        self.dataset, self.batch_size, self.sampler, self.batch_sampler = _sendable(dataset), batch_size, sampler, batch_sampler
         self.num_workers, self.drop_last, self.timeout, self.worker_init_fn = num_workers, drop_last, timeout, worker_init_fn
         self.collate_fn = collate_fn or (default_collate if self._auto_collation else default_convert)
         self.pin_memory, self.pin_memory_device, self.generator, self.in_order = pin_memory, pin_memory_device, generator, in_order
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.persistent_workers = persistent_workers
         self.multiprocessing_context = multiprocessing_context
-        self._promised_length = self._iterator = None
-        self._made = True
+        self._IterableDataset_len_called = self._iterator = None
+        self.__initialized = True
         self.check_worker_number_rationality()
 
     @property
@@ -98,26 +109,21 @@ class DataLoader(Generic[T_co]):
         self._context = context
 
     def __setattr__(self, name, value):
-        if self._made and name in _FIXED:
+        if self.__initialized and name in _FIXED:
             raise ValueError(f"{name} attribute should not be set after {type(self).__name__} is initialized")
         super().__setattr__(name, value)
 
-    def __iter__(self):
-        plan = self._plan()
-        if not self.num_workers:
-            return SerialIterator(plan)
-        if not self.persistent_workers:
-            return ParallelIterator(plan)
-        if self._iterator is None or not self._iterator.alive:
-            self._iterator = ParallelIterator(plan)
-        else:
-            self._iterator.restart(plan)
-        return self._iterator
+    def _get_iterator(self) -> _BaseDataLoaderIter:
+        return _MultiProcessingDataLoaderIter(self) if self.num_workers else _SingleProcessDataLoaderIter(self)
 
-    def _plan(self):
-        return Plan(self.dataset, self._is_iterable, self._auto_collation, self._index_sampler, self.collate_fn, self.drop_last,
-                    self.generator, self.pin_memory, self._promised_length, self.num_workers, self.timeout, self.worker_init_fn,
-                    self.multiprocessing_context, self.prefetch_factor, self.persistent_workers, self.in_order)
+    def __iter__(self):
+        if not self.num_workers or not self.persistent_workers:
+            return self._get_iterator()
+        if self._iterator is None or not self._iterator.alive:
+            self._iterator = self._get_iterator()
+        else:
+            self._iterator._reset(self)
+        return self._iterator
 
     @property
     def _auto_collation(self):
@@ -128,9 +134,9 @@ class DataLoader(Generic[T_co]):
         return self.batch_sampler if self._auto_collation else self.sampler
 
     def __len__(self):
-        if not self._is_iterable:
+        if self._dataset_kind != _DatasetKind.Iterable:
             return len(self._index_sampler)
-        n = self._promised_length = len(self.dataset)
+        n = self._IterableDataset_len_called = len(self.dataset)
         if self.batch_size is None:
             return n
         return n // self.batch_size if self.drop_last else math.ceil(n / self.batch_size)
@@ -145,9 +151,16 @@ class DataLoader(Generic[T_co]):
                           "to avoid potential slowness/freeze if necessary.", stacklevel=3)
 
 
+def _sendable(dataset):
+    """Data pipes in a wrapper that pickles them for workers; other datasets as they are."""
+    if isinstance(dataset, IterDataPipe):
+        return _IterDataPipeSerializationWrapper(dataset)
+    return _MapDataPipeSerializationWrapper(dataset) if isinstance(dataset, MapDataPipe) else dataset
+
+
 def _default_sampler(dataset, is_iterable, shuffle, generator):
     if is_iterable:
-        return _Forever()
+        return _InfiniteConstantSampler()
     return RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
 
 

@@ -1,13 +1,17 @@
 """Datasets: things with samples, found by index (Dataset) or one after another (IterableDataset)."""
 import bisect
+import functools
 import itertools
 import math
+import operator
 import warnings
 from typing import Generic, TypeVar
 
 import numpy as np
 
-from ..._core.tensor import wrap
+from ..._backends import of_array
+from ..._core.tensor import Tensor, wrap
+from ..._dtypes import of_numpy
 from ..._rng import default_generator
 
 __all__ = ["ChainDataset", "ConcatDataset", "Dataset", "IterableDataset", "StackDataset", "Subset", "TensorDataset", "random_split"]
@@ -18,7 +22,19 @@ T_co = TypeVar("T_co", covariant=True)
 class Dataset(Generic[T_co]):
     """Base class of datasets with an index.  A subclass defines `__getitem__(index)` and, for most samplers, `__len__`.
 
-    `__getitems__(indices)`, where it exists, returns the list of samples of a batch at once.
+    `__getitems__(indices)`, where it exists, returns the list of samples of a batch at once.  `__getbatch__(indices)`, where it exists,
+    returns the batch itself: what `default_collate` makes of these samples, mostly tensors that one look-up per array has made, or None
+    for batches that have to be made sample by sample.  A DataLoader asks for it when it collates by `default_collate`.  A subclass that
+    defines `__getitem__` or `__getitems__` anew and not `__getbatch__` is not asked.
+
+        class Images(Dataset):
+            def __getitem__(self, i):
+                return self.pixels[i], self.labels[i]
+
+            def __getbatch__(self, indices):
+                return [ringgrad.from_numpy(self.pixels[indices]), ringgrad.from_numpy(self.labels[indices])]
+
+    TensorDataset, Subset, ConcatDataset and StackDataset have it, and look up NumPy arrays and tensors themselves.
     """
 
     def __getitem__(self, index):
@@ -39,7 +55,7 @@ class IterableDataset(Dataset[T_co]):
 
 
 class TensorDataset(Dataset[tuple]):
-    """Samples are tuples of rows: one of each tensor.  All tensors must have the same size in dimension 0."""
+    """Samples are tuples of rows: one of each tensor (or NumPy array).  All must have the same size in dimension 0."""
 
     def __init__(self, *tensors):
         if any(t.shape[0] != tensors[0].shape[0] for t in tensors):
@@ -55,15 +71,9 @@ class TensorDataset(Dataset[tuple]):
             return [self[i] for i in indices]
         return list(zip(*(_rows(t, indices) for t in self.tensors)))
 
-    def _collated(self, indices):
-        """What `default_collate` makes of these samples, by one look-up per tensor; None when a subclass makes its samples itself."""
-        kind = type(self)
-        if kind.__getitem__ is not TensorDataset.__getitem__ or kind.__getitems__ is not TensorDataset.__getitems__:
-            return None
-        if any(t.requires_grad for t in self.tensors):
-            return None
-        at = np.asarray(indices)
-        return [wrap(t._data[at]) for t in self.tensors] if at.dtype.kind == "i" and at.ndim == 1 else None
+    def __getbatch__(self, indices):
+        """One look-up per tensor; None where gradients have to flow back into rows."""
+        return _all_collated(self.tensors, indices)
 
     def __len__(self):
         return self.tensors[0].shape[0]
@@ -71,7 +81,9 @@ class TensorDataset(Dataset[tuple]):
 
 def _rows(t, indices):
     """The rows of a tensor as a list of tensors."""
-    return [t[i] for i in indices] if t.requires_grad or t.ndim == 1 else [wrap(row) for row in t._data[np.asarray(indices)]]
+    if not isinstance(t, Tensor) or t.requires_grad or t.ndim == 1:
+        return [t[i] for i in indices]
+    return [wrap(row) for row in t._data[np.asarray(indices)]]
 
 
 class StackDataset(Dataset):
@@ -100,8 +112,57 @@ class StackDataset(Dataset):
             return [dict(zip(self.datasets, row)) for row in zip(*columns)]
         return list(zip(*(_nested(d, indices) for d in self.datasets)))
 
+    def __getbatch__(self, indices):
+        """What each dataset says, in a list or a dict."""
+        named = isinstance(self.datasets, dict)
+        batches = _all_collated(self.datasets.values() if named else self.datasets, indices)
+        return dict(zip(self.datasets, batches)) if named and batches is not None else batches
+
     def __len__(self):
         return self._length
+
+
+def collated(dataset, indices):
+    """What `default_collate` makes of these samples, where the dataset can say so at once; else None."""
+    kind = type(dataset)
+    if kind is np.ndarray or kind is np.memmap:
+        return _look_up(np.asarray(dataset), indices) if dataset.ndim and _is_number(dataset.dtype) else None
+    if kind is Tensor:
+        return None if dataset.requires_grad or not dataset.ndim else _look_up(dataset._data, indices)
+    return dataset.__getbatch__(indices) if _answers_for_itself(kind) else None
+
+
+@functools.lru_cache(maxsize=256)
+def _answers_for_itself(kind):
+    """Whether a class's `__getbatch__` is of the class that says what a sample is, or of a later one."""
+    names = ("__getitem__", "__getitems__", "__getbatch__")
+    first = next((c for c in kind.__mro__ if any(name in vars(c) for name in names)), object)
+    return "__getbatch__" in vars(first)
+
+
+@functools.cache
+def _is_number(dtype):
+    try:
+        of_numpy(dtype)
+    except TypeError:
+        return False
+    return True
+
+
+def _look_up(array, indices):
+    at = np.asarray(indices)
+    return wrap(array[at]) if at.dtype.kind == "i" and at.ndim == 1 and len(at) else None
+
+
+def _all_collated(datasets, indices):
+    """A list of what each dataset says; None when one says nothing."""
+    batches = []
+    for d in datasets:
+        batch = collated(d, indices)
+        if batch is None:
+            return None
+        batches.append(batch)
+    return batches
 
 
 def samples_of(dataset, indices):
@@ -137,14 +198,58 @@ class ConcatDataset(Dataset[T_co]):
     def __len__(self):
         return self.cumulative_sizes[-1]
 
-    def __getitem__(self, index):
-        if index < 0:
-            if -index > len(self):
+    @property
+    def cummulative_sizes(self):
+        """`cumulative_sizes`, by a name that torch has misspelled once."""
+        warnings.warn("cummulative_sizes attribute is renamed to cumulative_sizes", FutureWarning, stacklevel=2)
+        return self.cumulative_sizes
+
+    def __getitem__(self, idx):
+        if idx < 0:
+            if -idx > len(self):
                 raise ValueError("absolute value of index should not exceed dataset length")
-            index += len(self)
-        member = bisect.bisect_right(self.cumulative_sizes, index)
+            idx += len(self)
+        member = bisect.bisect_right(self.cumulative_sizes, idx)
         before = self.cumulative_sizes[member - 1] if member else 0
-        return self.datasets[member][index - before]
+        return self.datasets[member][idx - before]
+
+    def __getbatch__(self, indices):
+        """What each dataset says for its own indices, put together in their order; None where the parts do not fit."""
+        at = np.asarray(indices)
+        if at.dtype.kind != "i" or at.ndim != 1 or not len(at) or at.min() < 0 or at.max() >= len(self):
+            return None
+        members = np.searchsorted(self.cumulative_sizes, at, side="right")
+        parts, places = [], []
+        for member in sorted(set(members.tolist())):
+            mine = np.flatnonzero(members == member)
+            part = collated(self.datasets[member], (at[mine] - (self.cumulative_sizes[member - 1] if member else 0)).tolist())
+            if part is None:
+                return None
+            parts.append(part)
+            places.append(mine)
+        return parts[0] if len(parts) == 1 else _merged(parts, places, len(at))
+
+
+def _merged(parts, places, n):
+    """Batches put together to one of `n` samples: sample i of part p goes to places[p][i].  None when they are of different kinds."""
+    first = parts[0]
+    if any(type(part) is not type(first) for part in parts):
+        return None
+    if isinstance(first, Tensor):
+        arrays = [part._data for part in parts]
+        if any(a.shape[1:] != arrays[0].shape[1:] or a.dtype != arrays[0].dtype or type(a) is not type(arrays[0]) for a in arrays):
+            return None
+        whole = of_array(arrays[0]).xp.empty((n, *arrays[0].shape[1:]), arrays[0].dtype)
+        for place, array in zip(places, arrays):
+            whole[place] = array
+        return wrap(whole)
+    if type(first) is list and all(len(part) == len(first) for part in parts):
+        columns = [_merged(column, places, n) for column in zip(*parts)]
+        return None if any(c is None for c in columns) else columns
+    if type(first) is dict and all(part.keys() == first.keys() for part in parts):
+        columns = {key: _merged([part[key] for part in parts], places, n) for key in first}
+        return None if any(c is None for c in columns.values()) else columns
+    return None
 
 
 class ChainDataset(IterableDataset):
@@ -179,20 +284,19 @@ class Subset(Dataset[T_co]):
                                       "custom logic. A simple implementation:\n\ndef __getitems__(self, indices):\n    return "
                                       "[self.__getitem__(idx) for idx in indices]")
 
-    def __getitem__(self, index):
-        if isinstance(index, list):
-            return self.dataset[[self.indices[i] for i in index]]
-        return self.dataset[self.indices[index]]
+    def __getitem__(self, idx):
+        if isinstance(idx, list):
+            return self.dataset[[self.indices[i] for i in idx]]
+        return self.dataset[self.indices[idx]]
 
     def __getitems__(self, indices):
         return samples_of(self.dataset, [self.indices[i] for i in indices])
 
-    def _collated(self, indices):
-        """As in TensorDataset, where the dataset below can do it."""
-        below = getattr(self.dataset, "_collated", None)
-        if below is None or type(self).__getitems__ is not Subset.__getitems__:
-            return None
-        return below([self.indices[i] for i in indices])
+    def __getbatch__(self, indices):
+        """What the dataset below says."""
+        if len(indices) < 2:
+            return collated(self.dataset, [self.indices[i] for i in indices])
+        return collated(self.dataset, operator.itemgetter(*indices)(self.indices))
 
     def __len__(self):
         return len(self.indices)

@@ -75,10 +75,19 @@ def torch_permutation(n, seed):
     return order
 
 
+def process_group_module():
+    """`ringgrad.distributed`, where this process has a process group; else None.
+
+    Data never imports it: a process that has no group need not pay for one.
+    """
+    dist = sys.modules.get(_DISTRIBUTED)
+    return dist if dist is not None and getattr(dist, "is_initialized", lambda: False)() else None
+
+
 def _place():
     """(rank, world size) of this process."""
-    dist = sys.modules.get(_DISTRIBUTED)  # data never imports distributed: a process that has no group need not pay for one
-    if dist is not None and getattr(dist, "is_initialized", lambda: False)():
+    dist = process_group_module()
+    if dist is not None:
         return dist.get_rank(), dist.get_world_size()
     return _number("RANK", 0), _number("WORLD_SIZE", 1)
 

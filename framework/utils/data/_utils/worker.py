@@ -2,41 +2,58 @@
 import ctypes
 import multiprocessing
 import os
-import pickle
 import random
 import signal
 import sys
 import threading
-import traceback
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any
 
 import numpy as np
 
-from ..._rng import seed_everywhere
-from ._fetch import IterableFetcher, MapFetcher
-from ._transport import receive, send
+from ...._rng import Generator, seed_everywhere
+from ...._threads import set_num_threads
+from .._transport import receive, send
+from ..graph_settings import apply_random_seed, apply_sharding
+from ._exceptions import ExceptionWrapper
+from .fetch import create_fetcher
 
 _PR_SET_PDEATHSIG = 1
 BATCH, END, FAILED = "batch", "end", "failed"  # kinds of answers
-RESTART = "restart"  # in place of an index: begin a new pass
-_info = None
+_worker_info = None
 
 
 @dataclass(frozen=True)
+class Restart:
+    """In place of an index: begin a new pass.  shared_seed: of data pipes."""
+
+    shared_seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerInfo:
-    """Which worker this is: `id` of `num_workers`, its `seed` (base seed + id) and its copy of the `dataset`."""
+    """Which worker this is: `id` of `num_workers`, its `seed` (base seed + id) and its copy of the `dataset`.
+
+    rng: None, and worker_method: "multiprocessing", for workers are processes here.
+    """
 
     id: int
     num_workers: int
     seed: int
     dataset: Any
+    rng: Any = None
+    worker_method: str | None = "multiprocessing"
 
 
 def get_worker_info():
     """The WorkerInfo of this process; None outside of DataLoader workers."""
-    return _info
+    return _worker_info
+
+
+def _generate_state(base_seed, worker_id):
+    """NumPy's seed in a worker: four 32-bit words, which have nothing to do with those of Python's `random`."""
+    return np.random.SeedSequence([worker_id, base_seed & 0xFFFFFFFF, base_seed >> 32, 0]).generate_state(4).tolist()
 
 
 @dataclass
@@ -52,47 +69,32 @@ class Job:
     base_seed: int
     worker_id: int
     num_workers: int
+    shared_seed: int | None = None  # of data pipes, the same in all workers
+    share: tuple | None = None  # (world size, rank) among which data pipes are shared out; None for other datasets
+
+    def prepare(self):
+        """Seed this process, take this worker's share of data pipes, call the user's function."""
+        global _worker_info
+        seed = self.base_seed + self.worker_id
+        random.seed(seed)
+        np.random.seed(_generate_state(self.base_seed, self.worker_id))
+        seed_everywhere(seed % 2**63)
+        self.seed_pipes(self.shared_seed)
+        _worker_info = WorkerInfo(self.worker_id, self.num_workers, seed, self.dataset)
+        if self.share is not None:
+            world, rank = self.share
+            apply_sharding(self.dataset, self.num_workers * world, self.worker_id * world + rank)
+        if self.init_fn is not None:
+            self.init_fn(self.worker_id)
+
+    def seed_pipes(self, shared_seed):
+        """Give data pipes the seeds of a new pass."""
+        if shared_seed is not None:
+            apply_random_seed(self.dataset, Generator().manual_seed(shared_seed))
 
     def fetcher(self):
         """A fetcher at the beginning of a pass."""
-        kind = IterableFetcher if self.iterable else MapFetcher
-        return kind(self.dataset, self.batched, self.collate_fn, self.drop_last)
-
-
-class Failure:
-    """An exception on its way to the parent: its type and its traceback as text."""
-
-    def __init__(self, error, where):
-        self.where, self.type_name = where, type(error).__name__
-        self.text = "".join(traceback.format_exception(error))
-        try:
-            self.pickled_type = pickle.dumps(type(error))
-        except Exception:  # a class that only this process can find
-            self.pickled_type = None
-
-    def reraise(self):
-        """Raise an exception of the original type, with the worker's traceback in its message."""
-        message = f"Caught {self.type_name} {self.where}.\nOriginal {self.text}"
-        try:
-            kind = pickle.loads(self.pickled_type)
-            if issubclass(kind, (StopIteration, StopAsyncIteration, GeneratorExit)):
-                kind = RuntimeError  # they would end the loop over the loader as if the data had ended
-            error = kind(_Plain(message)) if issubclass(kind, KeyError) else kind(message)
-        except Exception:  # its constructor wants something else, or its class cannot be found here
-            raise RuntimeError(message) from None
-        try:
-            raise error
-        finally:
-            del error  # an exception that its own traceback holds keeps the iterator, and so the workers, until the next garbage collection
-
-
-class _Plain(str):
-    """Text that a KeyError prints as it is."""
-
-    __slots__ = ()
-
-    def __repr__(self):
-        return self
+        return create_fetcher(self.iterable, self.dataset, self.batched, self.collate_fn, self.drop_last)
 
 
 def main(connection, job, started_by_main_thread):
@@ -100,20 +102,14 @@ def main(connection, job, started_by_main_thread):
     _die_with_parent(started_by_main_thread)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it ends us by closing the pipe
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a forked child has the parent's handler
-    global _info
-    seed = job.base_seed + job.worker_id
-    random.seed(seed)
-    np.random.seed(np.random.SeedSequence([job.worker_id, job.base_seed]).generate_state(4))
-    seed_everywhere(seed % 2**63)
-    _info = WorkerInfo(job.worker_id, job.num_workers, seed, job.dataset)
+    set_num_threads(1)
     where = f"in DataLoader worker process {job.worker_id}"
     broken = fetcher = None
     try:
-        if job.init_fn is not None:
-            job.init_fn(job.worker_id)
+        job.prepare()
         fetcher = job.fetcher()
-    except Exception as error:
-        broken = Failure(error, where)
+    except Exception:
+        broken = ExceptionWrapper(where=where)
     try:
         _serve(connection, job, fetcher, broken, where)
     except (EOFError, ConnectionError):  # the parent closed the pipe: it is done with us
@@ -126,24 +122,25 @@ def main(connection, job, started_by_main_thread):
 def _serve(connection, job, fetcher, broken, where):
     while True:
         index = receive(connection)
-        if isinstance(index, str) and index == RESTART:
+        if isinstance(index, Restart):
             if broken is None:
+                job.seed_pipes(index.shared_seed)
                 fetcher = job.fetcher()
             continue
         answer = (FAILED, broken)
         if broken is None:
             try:
                 answer = (BATCH, fetcher.fetch(index))
-            except StopIteration as error:
-                answer = (END, None) if job.iterable else (FAILED, Failure(error, where))
-            except Exception as error:
-                answer = (FAILED, Failure(error, where))
+            except StopIteration:
+                answer = (END, None) if job.iterable else (FAILED, ExceptionWrapper(where=where))
+            except Exception:
+                answer = (FAILED, ExceptionWrapper(where=where))
         try:
             send(connection, answer)
         except ConnectionError:
             raise
-        except Exception as error:  # a batch that cannot be pickled, or for which there is no memory
-            send(connection, (FAILED, Failure(error, where)))
+        except Exception:  # a batch that cannot be pickled, or for which there is no memory
+            send(connection, (FAILED, ExceptionWrapper(where=where)))
 
 
 def _die_with_parent(started_by_main_thread):

@@ -1,0 +1,1 @@
+"""Helpers of data pipes: files and streams, decoders, restoring a position."""
