@@ -8,6 +8,7 @@ import ringgrad
 from ._measure import interleaved, table
 
 ROUNDS, REPEATS = 7, 5
+PHILOX, PCG = np.random.Generator(np.random.Philox(0)), np.random.default_rng(0)
 
 
 def softmax(x):
@@ -50,6 +51,25 @@ def embedding(w, t):
     return w[t]
 
 
+def topk(x):
+    at = np.argpartition(x, -5, 1)[:, -5:]
+    values = np.take_along_axis(x, at, 1)
+    order = values.argsort(1)[:, ::-1]
+    return np.take_along_axis(values, order, 1), np.take_along_axis(at, order, 1)
+
+
+def sort(x):
+    at = x.argsort(1)
+    return np.take_along_axis(x, at, 1), at
+
+
+def group_norm(x, w, b):
+    rows = x.reshape(len(x) * 8, -1)
+    off = rows - rows.mean(1, keepdims=True)
+    y = (off / np.sqrt((off * off).mean(1, keepdims=True) + 1e-5)).reshape(x.shape)
+    return y * w[:, None, None] + b[:, None, None]
+
+
 def _floats(*shapes):
     rng = np.random.default_rng(0)
     return [rng.standard_normal(s).astype(np.float32) for s in shapes]
@@ -78,6 +98,25 @@ ROWS = [  # name, the NumPy formula, the same of either library, float inputs, i
        [_ints(2708, (2, 13264))])
       for width in (16, 1433)],
     ("embedding (1000, 128), 4096 rows", embedding, lambda F, w, t: F.embedding(t, w), _floats((1000, 128)), [_ints(1000, 4096)]),
+    ("sum of rows (1024, 1024)", lambda x: x.sum(1), lambda F, x: x.sum(1), _floats((1024, 1024)), []),
+    ("variance of rows (1024, 1024)", lambda x: x.var(1, ddof=1), lambda F, x: x.var(1), _floats((1024, 1024)), []),
+    ("clamp (1024, 1024)", lambda x: np.clip(x, -1, 1), lambda F, x: x.clamp(-1, 1), _floats((1024, 1024)), []),
+    ("topk (1024, 1024), 5", topk, lambda F, x: x.topk(5)[0], _floats((1024, 1024)), []),
+    ("sort (1024, 1024)", sort, lambda F, x: x.sort()[0], _floats((1024, 1024)), []),
+    ("gather (1024, 1024)", lambda x, t: np.take_along_axis(x, t, 1), lambda F, x, t: x.gather(1, t), _floats((1024, 1024)),
+     [_ints(1024, (1024, 1024))]),
+    ("boolean mask (1024, 1024)", lambda x, t: x[t > 0], lambda F, x, t: x[t > 0], _floats((1024, 1024)), [_ints(2, (1024, 1024))]),
+    ("group norm (16, 64, 24, 24), 8 groups", group_norm, lambda F, x, w, b: F.group_norm(x, 8, w, b), _floats((16, 64, 24, 24), 64, 64), []),
+]
+NO_GRADIENT = [  # name, on NumPy arrays, on tensors of either library, arrays that may be written to
+    ("x[mask] (1024, 1024)", lambda x, m: x[m], lambda lib, x, m: x[m], [*_floats((1024, 1024)), _ints(2, (1024, 1024)) > 0]),
+    ("add_ (1024, 1024)", lambda x, y: np.add(x, y, out=x), lambda lib, x, y: x.add_(y), _floats((1024, 1024), (1024, 1024))),
+    ("mul_ by a number (1024, 1024)", lambda x: np.multiply(x, 1.0, out=x), lambda lib, x: x.mul_(1.0), _floats((1024, 1024))),
+    ("clamp_ (1024, 1024)", lambda x: np.clip(x, -1, 1, out=x), lambda lib, x: x.clamp_(-1, 1), _floats((1024, 1024))),
+    ("rand (1024, 1024), NumPy's Philox", lambda: PHILOX.random((1024, 1024), np.float32), lambda lib: lib.rand(1024, 1024), []),
+    ("rand (1024, 1024), NumPy's default", lambda: PCG.random((1024, 1024), np.float32), lambda lib: lib.rand(1024, 1024), []),
+    ("randn (1024, 1024), NumPy's Philox", lambda: PHILOX.standard_normal((1024, 1024), np.float32), lambda lib: lib.randn(1024, 1024), []),
+    ("cat 2 x (1024, 512)", lambda x, y: np.concatenate([x, y], 1), lambda lib, x, y: lib.cat([x, y], 1), _floats((1024, 512), (1024, 512))),
 ]
 
 
@@ -109,3 +148,16 @@ def main(torch):
         rows.append(row)
     header = ["us per call", "numpy", "ours fwd", "ours / numpy", "ours fwd+bwd"] + (["torch fwd", "torch fwd+bwd", "ratio fwd+bwd"] if torch else [])
     table("large operations, float32", header, rows)
+    table("large operations without a gradient, float32", ["us per call", "numpy", "ours", "ours / numpy"] + (["torch", "ratio"] if torch else []),
+          [_without_gradient(libraries, *row) for row in NO_GRADIENT])
+
+
+def _without_gradient(libraries, name, on_arrays, on_tensors, arrays):
+    copies = [a.copy() for a in arrays]
+    runs = {"numpy": lambda: on_arrays(*copies)}
+    for key, lib in libraries.items():
+        runs[key] = lambda lib=lib, tensors=[lib.tensor(a) for a in arrays]: on_tensors(lib, *tensors)
+    best = {k: v * 1e6 for k, v in interleaved(runs, REPEATS, ROUNDS).items()}
+    ours = best["ringgrad"]
+    row = [name, f"{best['numpy']:.0f}", f"{ours:.0f}", f"{ours / best['numpy']:.2f}"]
+    return row + ([f"{best['torch']:.0f}", f"{ours / best['torch']:.2f}"] if "torch" in best else [])

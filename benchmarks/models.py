@@ -19,6 +19,40 @@ def cnn(lib):
     return model, (lib.randn(64, 1, 28, 28), lib.randint(0, 10, (64,)))
 
 
+def lenet(lib):
+    """LeNet-5 with ReLU for CIFAR, that of PyTorch's tutorial: returns (model, batch) with batch = (x, y) of 64."""
+    nn = lib.nn
+    model = nn.Sequential(nn.Conv2d(3, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                          nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+    return model, (lib.randn(64, 3, 32, 32), lib.randint(0, 10, (64,)))
+
+
+def resnet20(lib, width=16, blocks=3):
+    """ResNet-20 for CIFAR (He et al. 2016, arXiv:1512.03385, section 4.2): returns (model, batch) with batch = (x, y) of 32."""
+    nn, F = lib.nn, lib.nn.functional
+
+    class Block(nn.Module):
+        def __init__(self, inside, out, stride):
+            super().__init__()
+            self.conv1, self.bn1 = nn.Conv2d(inside, out, 3, stride, padding=1, bias=False), nn.BatchNorm2d(out)
+            self.conv2, self.bn2 = nn.Conv2d(out, out, 3, padding=1, bias=False), nn.BatchNorm2d(out)
+            self.stride, self.more = stride, out - inside
+
+        def forward(self, x):
+            y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+            if self.more:
+                x = F.pad(x[:, :, ::self.stride, ::self.stride], (0, 0, 0, 0, self.more // 2, self.more // 2))
+            return F.relu(y + x)
+
+    layers = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    for stage in range(3):
+        for i in range(blocks):
+            first = stage > 0 and i == 0
+            layers.append(Block(width * 2**(stage - first), width * 2**stage, 2 if first else 1))
+    model = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10))
+    return model, (lib.randn(32, 3, 32, 32), lib.randint(0, 10, (32,)))
+
+
 def char_gpt(lib, layers=4, heads=4, width=128, block=64, batch=12, vocabulary=65):
     """A GPT of nanoGPT's CPU size: returns (model, batch) with batch = (x, y) of (12, 64)."""
     nn, F = lib.nn, lib.nn.functional
@@ -45,7 +79,7 @@ def char_gpt(lib, layers=4, heads=4, width=128, block=64, batch=12, vocabulary=6
             self.ln_f, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
 
         def forward(self, x):
-            h = self.token(x) + self.position(lib.arange(x.shape[1]))
+            h = self.token(x) + self.position(lib.arange(x.shape[1], device=x.device))
             for b in self.blocks:
                 h = b(h)
             return self.head(self.ln_f(h)).view(-1, vocabulary)
@@ -88,5 +122,6 @@ def word_lstm_2000(lib):
     return word_lstm(lib, 2000)
 
 
-MODELS = {"MLP 784-512-512-10, batch 128": (mlp, 20), "CNN (MNIST), batch 64": (cnn, 3), "char-GPT 4x128, 12x64": (char_gpt, 3),
+MODELS = {"MLP 784-512-512-10, batch 128": (mlp, 20), "CNN (MNIST), batch 64": (cnn, 3),
+          "LeNet-5 (CIFAR), batch 64": (lenet, 10), "ResNet-20 (CIFAR), batch 32": (resnet20, 2), "char-GPT 4x128, 12x64": (char_gpt, 3),
           "word LSTM 2x200, 35x20, 2000 words": (word_lstm_2000, 3), "word LSTM 2x200, 35x20, 33278 words": (word_lstm_33278, 1)}

@@ -1,14 +1,14 @@
 """One training step (forward, backward, update) of some networks, beside torch: CPU time of one thread, interleaved.
 
-Where numba is installed (extra `fast-cpu`) ringgrad has two columns.  RINGGRAD_NUMBA is read at import, so the one without runs in a process of
-its own, beside torch again, whose time on that occasion its ratio is to.
+ringgrad is measured with all of its optional libraries that are installed (numba: extra `fast-cpu`, MKL: extra `mkl`), with MKL alone, and with
+NumPy alone.  They are chosen at import, so each way runs in a process of its own, beside torch again, whose time on that occasion its ratio is to.
 """
-import importlib.util
 import os
 import subprocess
 import sys
 
 import ringgrad
+from ringgrad import _mkl, _numba
 
 from ._measure import interleaved, table, torch_or_none
 from .models import MODELS
@@ -47,20 +47,30 @@ def probe(name):
     print(*measure(name, torch_or_none()))
 
 
-def _without_numba(name):
-    environment = {**os.environ, "RINGGRAD_NUMBA": "0"}
+def installed():
+    """The optional libraries that are there and not turned off: {name: the variable that turns it off}."""
+    found = {"numba": _numba.available(), "MKL": _mkl.PRESENT}
+    return {name: f"RINGGRAD_{name.upper()}" for name, there in found.items() if there}
+
+
+def _in_a_process(name, off):
+    environment = {**os.environ, **dict.fromkeys(off, "0")}
     done = subprocess.run([sys.executable, "-c", PROBE, name], env=environment, capture_output=True, text=True, check=True)
     return tuple(None if x == "None" else float(x) for x in done.stdout.split())
 
 
 def main(torch):
-    """Print milliseconds of CPU time per step and the ratio to torch, with and without numba."""
-    both = importlib.util.find_spec("numba") is not None and os.environ.get("RINGGRAD_NUMBA") != "0"
+    """Print milliseconds of CPU time per step and the ratio to torch, with all optional libraries, with MKL alone, and with none."""
+    extras = installed()
+    ways = {" + ".join(extras) or "NumPy alone": []}
+    if "MKL" in extras:
+        ways["MKL"] = [variable for name, variable in extras.items() if name != "MKL"]
+    ways["NumPy alone"] = list(extras.values())
     rows = []
     for name in MODELS:
         row = [name]
-        for ours, theirs in ([measure(name, torch)] if both else []) + [_without_numba(name)]:
+        for ours, theirs in (_in_a_process(name, off) for off in ways.values()):
             row += [f"{ours:.2f}"] + ([f"{theirs:.2f}", f"{ours / theirs:.2f}"] if torch else [])
         rows.append(row)
-    ways = (["with numba"] if both else []) + ["NumPy alone"]
-    table("training step, CPU time (ms)", [""] + [h for way in ways for h in [way] + (["torch", "ratio"] if torch else [])], rows)
+    table(f"training step, CPU time (ms); optional libraries present: {', '.join(extras) or 'none'}",
+          [""] + [h for way in ways for h in [way] + (["torch", "ratio"] if torch else [])], rows)

@@ -14,6 +14,7 @@ import numpy as np
 from ._config import flag
 
 LARGE = 1 << 20  # multiplications; below this the call through ctypes takes as long as is gained
+MANY = 1 << 14  # elements from which on a function of an array is worth the call
 _ROW_MAJOR, _PLAIN, _TURNED = 101, 111, 112  # CBLAS_LAYOUT, CBLAS_TRANSPOSE
 _SEQUENTIAL = 1  # MKL_THREADING_SEQUENTIAL
 _ANY_ALIGNMENT = 2  # MKL_CBWR_AUTO: results do not depend on where in memory the matrices lie
@@ -101,6 +102,16 @@ def _layout(a):
 
 
 # -- functions of arrays -----------------------------------------------------------------------------------------------
+
+
+def exp(x, out):
+    """out = e^x of NumPy arrays, which may be one: by MKL for large ones of float32 in one block of memory, else by NumPy."""
+    if PRESENT and x.size >= MANY and x.dtype == np.float32 == out.dtype and x.flags.c_contiguous and out.flags.c_contiguous:
+        found = _library().get("exp")
+        if found is not None:
+            found(x.size, x.ctypes.data, out.ctypes.data, _HIGH_ACCURACY)
+            return out
+    return np.exp(x, out=out)
 
 
 def function(name):

@@ -6,6 +6,7 @@ from .._dtypes import ALL, get_default_dtype, of_numpy, promote_types, scalar_dt
 
 _NUMBERS = frozenset((bool, int, float, complex))
 _SEQUENCES = (list, tuple, range)
+_NO_SEQUENCES = (str, bytes, dict, Tensor, np.ndarray, np.generic)
 
 
 def read(data, dtype=None):
@@ -16,7 +17,7 @@ def read(data, dtype=None):
     """
     if isinstance(data, (np.ndarray, np.generic)):
         return np.array(data, dtype=(known(data.dtype) if dtype is None else dtype).np)
-    if not isinstance(data, _SEQUENCES) and hasattr(data, "__array__"):
+    if not _is_sequence(data) and hasattr(data, "__array__"):
         a = np.asarray(data)
         return np.array(a, dtype=(known(a.dtype) if dtype is None else dtype).np)
     plain, found = _types(data)
@@ -28,6 +29,14 @@ def read(data, dtype=None):
     except (ValueError, TypeError, OverflowError) as error:
         _explain(data, dtype, error)
         raise
+
+
+def _is_sequence(x):
+    """Whether torch walks through x as through a list: a deque, an array.array, and whatever else has a length and an index."""
+    if isinstance(x, _SEQUENCES):
+        return True
+    kind = type(x)
+    return kind not in _NUMBERS and hasattr(kind, "__getitem__") and hasattr(kind, "__len__") and not isinstance(x, _NO_SEQUENCES)
 
 
 def known(np_dtype):
@@ -60,7 +69,7 @@ def _array(data, np_dtype):
 
 def _types(data):
     """(whether only Python numbers are inside, the dtype they promote to or None when there are none)."""
-    if not isinstance(data, _SEQUENCES):
+    if not _is_sequence(data):
         return type(data) in _NUMBERS, _type_of(data)
     kinds = set(map(type, data))
     if kinds <= _NUMBERS:
@@ -93,7 +102,7 @@ def _type_of(x):
 
 def _unpack(data):
     """Tensors and NumPy scalars inside nested sequences, as Python numbers and nested lists."""
-    if isinstance(data, _SEQUENCES):
+    if _is_sequence(data):
         return [_unpack(item) for item in data]
     if isinstance(data, Tensor):
         if data._data.size != 1:
@@ -105,7 +114,7 @@ def _unpack(data):
 def _explain(data, dtype, error):
     """Raise torch's error for data that NumPy refused."""
     shape, level = [], data
-    while isinstance(level, _SEQUENCES):
+    while _is_sequence(level):
         shape.append(len(level))
         level = level[0] if len(level) else None
     _check_regular(data, shape, 0)
@@ -119,10 +128,10 @@ def _explain(data, dtype, error):
 
 def _check_regular(data, shape, depth):
     if depth == len(shape):
-        if isinstance(data, _SEQUENCES):
+        if _is_sequence(data):
             raise TypeError(f"{type(data).__name__!r} object cannot be interpreted as a number: the first element beside it, at dim {depth}, is one")
         return
-    if not isinstance(data, _SEQUENCES):
+    if not _is_sequence(data):
         raise TypeError(f"not a sequence: expected a sequence of length {shape[depth]} at dim {depth} (got {data!r})")
     if len(data) != shape[depth]:
         raise ValueError(f"expected sequence of length {shape[depth]} at dim {depth} (got {len(data)})")

@@ -4,6 +4,7 @@ import numpy as np
 from .. import ops
 from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor
+from .._state import state
 from ..ops.indexing import MOST
 from ._index import parse, plain, view_of
 from ._write import assign, beside
@@ -15,6 +16,8 @@ def getitem(self, index):
         a = index._data
         if a.ndim and a.dtype.char in "li" and type(a) is type(self._data) and self._data.ndim:
             return ops.index(self, index)
+        if a.ndim > 1 and a.dtype.kind == "b" and a.shape == self._data.shape and state.tracer is None and not (self._requires_grad and state.grad):
+            self, index = ops.reshape(self, (-1,)), ops.reshape(index, (-1,))  # one number for each place, not one per dimension
     else:
         quick = plain(index, self._data.shape)
         if quick is not None:

@@ -12,10 +12,11 @@ import sys
 from .._core import inplace, rules  # noqa: F401 - inplace registers view_scatter
 from .._core.compile import fast_function
 from .._core.op import REGISTRY
-from . import _backward_names, _fused
+from . import _backward_names, _fused, _writers
 
 _families = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
 _fused.register()
+_writers.register()
 for _name, _refined in _backward_names.REFINED.items():
     REGISTRY[_name].backward_name = _refined
 globals().update({name: fast_function(op) for name, op in REGISTRY.items()})

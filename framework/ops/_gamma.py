@@ -59,6 +59,9 @@ def zeta(q, s):
 
     s: a number or an array; inf at 1, nan below, and nan where q < 0 for an s that is not whole.  Euler and Maclaurin's sum, DLMF 25.11.5.
     """
+    far_below = (q < -_FAR) & np.isfinite(q)
+    if far_below.any():
+        return np.where(far_below, _zeta_below(np.where(far_below, q, -1.0), s), zeta(np.where(far_below, 1.0, q), s))
     steps = int(np.ceil(np.max(np.where(np.isfinite(q), np.maximum(_FAR - q, 0), 0), initial=0)))
     total, y = np.zeros(np.broadcast_shapes(q.shape, np.shape(s))), q.copy()
     s = np.asarray(s, np.float64)
@@ -73,6 +76,13 @@ def zeta(q, s):
         factor = factor * (s + 2 * k - 1) * (s + 2 * k)
     total = np.where((q <= 0) & (q == np.floor(q)), np.inf, np.where((q < 0) & (s != np.floor(s)), np.nan, total))
     return np.where(s == 1, np.inf, np.where(s < 1, np.nan, total))
+
+
+def _zeta_below(q, s):
+    """`zeta` for negative `q` by its period: the sum over all that lie whole steps from q, less those below q.  s: a whole number, else nan."""
+    part = q - np.floor(q)
+    sides = zeta(part, s) + np.where(np.asarray(s) % 2 == 0, 1, -1) * (zeta(1 - part, s) - zeta(1 - q, s))
+    return np.where(part == 0, np.inf, np.where(s == np.floor(s), sides, np.nan))
 
 
 def polygamma(x, n):

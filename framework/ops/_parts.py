@@ -15,9 +15,9 @@ def is_number(x):
 
 
 def unit(xp, x):
-    """The sign of `x`; for complex numbers x / |x|, and 0 at 0."""
+    """The sign of `x`, 0 for nan; for complex numbers x / |x|, and 0 at 0."""
     if not is_complex(x):
-        return xp.sign(x)
+        return xp.sign(x) if getattr(x, "_data", x).dtype.kind != "f" else xp.where(x == x, xp.sign(x), 0)
     size = xp.absolute(x)
     return x / xp.where(size == 0, 1, size)
 

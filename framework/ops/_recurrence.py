@@ -6,6 +6,7 @@ import types
 
 import numpy as np
 
+from .. import _mkl
 from .._core.recording import F32
 from .._numba import available
 from . import _sequences as seq
@@ -15,18 +16,23 @@ LARGE = 1 << 14  # elements of the inputs from which on compiled loops are used
 
 
 class Recurrence:
-    """gh <- d @ w_hh for the gradients d: (n, gates * H) of a step, into the first n rows of gh; one product per gate is faster for few rows."""
+    """gh <- d @ w_hh for the gradients d: (n, gates * H) of a step, into the first n rows of gh.
+
+    One product per gate is faster for few rows, but for MKL.
+    """
 
     def __init__(self, xp, w_hh, gates, gh):
         self.xp, self.gates, self.gh = xp, gates, gh
-        self.weights = w_hh.reshape(gates, -1, w_hh.shape[1])
+        self.whole, self.weights = w_hh, w_hh.reshape(gates, -1, w_hh.shape[1])
         self.parts = xp.empty((gates, *gh.shape), gh.dtype)
         self.add = np.add.reduce if xp is np else xp.sum
 
     def __call__(self, d):
         n = len(d)
         if self.gates == 1:
-            self.xp.matmul(d, self.weights[0], out=self.gh[:n])
+            self.xp.matmul(d, self.whole, out=self.gh[:n])
+            return
+        if _mkl.PRESENT and self.xp is np and _mkl.gemm(d, self.whole, self.gh[:n]) is not None:
             return
         parts = self.xp.matmul(d.reshape(n, self.gates, -1).swapaxes(0, 1), self.weights, out=self.parts[:, :n])
         self.add(parts, 0, None, self.gh[:n])
@@ -40,10 +46,11 @@ def columns(a, n):
 
 def parameter_gradients(xp, dx, dh, x, before, w_ih, needs):
     """Gradients of x, w_ih, w_hh, b_ih, b_hh from the gates' ones, dx: (rows, gates) towards the input and dh towards the states `before`."""
+    matmul = _mkl.matmul if xp is np else xp.matmul
     gb_ih = seq.sum_of_rows(xp, dx) if needs[3] else None
     gb_hh = None if not needs[4] else gb_ih.copy() if dx is dh and needs[3] else seq.sum_of_rows(xp, dh)
-    return (xp.matmul(dx, w_ih) if needs[0] else None, xp.matmul(dx.T, x) if needs[1] else None,
-            xp.matmul(dh.T, before) if needs[2] else None, gb_ih, gb_hh)
+    return (matmul(dx, w_ih) if needs[0] else None, matmul(dx.T, x) if needs[1] else None,
+            matmul(dh.T, before) if needs[2] else None, gb_ih, gb_hh)
 
 
 def lstm(xp, gates, t, before, d):

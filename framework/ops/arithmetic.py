@@ -247,8 +247,10 @@ def _no_complex_sign(raw, backend):
 
 @op(promote=_no_complex_sign)
 def sign(xp, x):
-    """-1, 0 or 1.  Its gradient is zero."""
-    return x.copy() if x.dtype.kind == "b" else xp.sign(x)
+    """-1, 0 or 1; 0 for nan, as in torch.  Its gradient is zero."""
+    if x.dtype.kind == "b":
+        return x.copy()
+    return unit(xp, x)
 
 
 @sign.vjp("x")

@@ -1,4 +1,4 @@
-"""Convolution on the CPU: a few images at a time, in buffers that stay in the cache.
+"""Convolution on the CPU: a few images at a time, in buffers that stay in the cache.  Small images of stride 1 go another way, see _shifted.
 
 Windows are copied to a matrix for the forward pass and copied anew for the weight's gradient; the input's gradient adds them up.
 """
@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .._mkl import matmul
+from . import _shifted
 from ._windows import places, windows
 from .conv import check, conv_transpose, conv_weight, convolution, grouped
 
@@ -74,6 +75,8 @@ class _Chunks:
 @convolution.kernel("numpy")
 def _(xp, x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
     out = check(x, weight, bias, stride, padding, dilation, groups)
+    if x.size and _shifted.suits(x.shape[1], len(weight), weight.shape[2:], out, stride, padding, groups):
+        return _shifted.convolve(x, weight, bias, out, padding, dilation)
     chunks = _Chunks(len(x), x.shape[1], x.shape[2:], weight.shape[2:], out, stride, padding, dilation, groups, x.dtype)
     w = grouped(weight, groups)
     y = np.empty((len(x), len(weight), *out), x.dtype)
@@ -91,8 +94,13 @@ def _(xp, x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), 
 
 @conv_transpose.kernel("numpy")
 def _(xp, x, weight, bias=None, size=(), stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    out, kernel = x.shape[2:], weight.shape[2:]
+    around = [d * (k - 1) - p for k, p, d in zip(kernel, padding, dilation)]
+    exact = all(n == o + 2 * a - d * (k - 1) for n, o, a, k, d in zip(size, out, around, kernel, dilation))
+    if x.size and exact and _shifted.suits(x.shape[1], weight.shape[1], kernel, size, stride, around, groups):
+        turned = np.flip(weight, range(2, weight.ndim)).swapaxes(0, 1)
+        return _shifted.convolve(x, turned, bias, size, around, dilation)
     y = np.zeros((len(x), weight.shape[1] * groups, *size), x.dtype)
-    out = x.shape[2:]
     if groups > 1:
         m = max(1, GROUPED // max(1, y.shape[1] * math.prod(weight.shape[2:]) * math.prod(out)))
         for i in range(0, len(x), m):
@@ -117,12 +125,12 @@ def _add_rows(x, weight, y, padding, dilation):
     *out, cut = x.shape[2:]
     k, c = weight.shape[:2]
     shifted = np.zeros((width, k, *out, row), x.dtype)
-    spans = [_overlap(j * dilation[-1] - padding[-1], cut, row) for j in range(width)]
+    spans = [_shifted.overlap(j * dilation[-1] - padding[-1], cut, row) for j in range(width)]
     matrix = _by_offset(weight)
     parts = np.empty((math.prod(lead), c, *out, row), x.dtype)
     moves = []
     for part, at in zip(parts, itertools.product(*map(range, lead))):
-        overlaps = [_overlap(i * d - p, o, n) for i, d, p, o, n in zip(at, dilation, padding, out, size)]
+        overlaps = [_shifted.overlap(i * d - p, o, n) for i, d, p, o, n in zip(at, dilation, padding, out, size)]
         moves.append((part[(slice(None), *(here for here, _ in overlaps))], (slice(None), *(there for _, there in overlaps))))
     columns, rows = shifted.reshape(width * k, -1), parts.reshape(len(matrix), -1)
     for image, target in zip(x, y):
@@ -137,12 +145,6 @@ def _by_offset(weight):
     """(K, C, *lead, width) -> (lead size * C, width * K)."""
     d = weight.ndim
     return weight.transpose(*range(2, d - 1), 1, d - 1, 0).reshape(-1, weight.shape[-1] * len(weight))
-
-
-def _overlap(shift, n, m):
-    """(slice of n elements, slice of the m elements they fall on when moved by `shift`)."""
-    start, stop = max(0, shift), min(m, n + shift)
-    return slice(start - shift, max(start, stop) - shift), slice(start, max(start, stop))
 
 
 def _add_channels(x, weight, y, stride, padding, dilation):
@@ -167,6 +169,8 @@ def _add_channels(x, weight, y, stride, padding, dilation):
 
 @conv_weight.kernel("numpy")
 def _(xp, x, y, kernel=(), stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    if y.size and _shifted.suits(y.shape[1], x.shape[1], kernel, x.shape[2:], stride, padding, groups):
+        return _shifted.weight_gradient(x, y, kernel, padding, dilation)
     chunks = _Chunks(len(y), y.shape[1], y.shape[2:], kernel, x.shape[2:], stride, padding, dilation, groups, x.dtype)
     turned = x.shape[1] <= NARROW
     if not len(x):

@@ -31,10 +31,10 @@ def _check(x, indices):
 @embedding.kernel("numpy")
 def _(xp, x, indices, padding_idx=-1, scale_grad_by_freq=False):
     _check(x, indices)
-    if indices.size and indices.view(f"u{indices.itemsize}").max() >= len(x):  # a negative number is a very large unsigned one
+    if indices.size and np.maximum.reduce(indices.view(f"u{indices.itemsize}"), None) >= len(x):  # a negative number is a very large unsigned one
         wrong = indices[(indices < 0) | (indices >= len(x))][0]
         raise IndexError(f"index out of range in self: {int(wrong)} is not a row of a table with {len(x)} rows")
-    return x.take(indices, axis=0)
+    return x.take(indices, 0, None, "clip")  # they were checked: nothing is clipped
 
 
 @embedding.vjp("x")

@@ -66,7 +66,10 @@ def _(xp, x, axis=None, keepdims=False):
 for _op in (amax, amin):
     @_op.vjp("x")
     def _(xp, g, x, out, axis):
-        return share(xp, keep(xp, g, x.shape, axis), x == keep(xp, out, x.shape, axis), axis)
+        winners = x == keep(xp, out, x.shape, axis)
+        if axis is None:  # as torch has it for x.max(), and not for x.amax(): nan is as large as nan
+            winners = xp.logical_or(winners, xp.logical_and(x != x, out != out))
+        return share(xp, keep(xp, g, x.shape, axis), winners, axis)
 
 
 # -- values and places: the gradient goes to the place ------------------------------------------------------------------
@@ -143,4 +146,4 @@ def median(xp, x):
 
 @median.vjp("x")
 def _(xp, g, x, out):
-    return share(xp, g, x == out, None)
+    return share(xp, g, xp.logical_or(x == out, xp.logical_and(x != x, out != out)), None)

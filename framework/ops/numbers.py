@@ -19,7 +19,8 @@ def copysign(xp, x, y):
 
 @copysign.vjp("x")
 def _(xp, g, x, out):
-    return g * (xp.sign(x) * xp.sign(out))
+    zero = x == 0
+    return g * xp.where(zero, 0, out / xp.where(zero, 1, x))
 
 
 @copysign.vjp("y")

@@ -1,11 +1,13 @@
 """The recurrent layers' formulas for NumPy: steps write into memory that is made once.
 
-Three things make them fast.  The weights of the states are laid out anew, one (P, H) matrix per gate: small products are faster that way.
+Three things make them fast.  The weights of the states are laid out anew, one (P, H) matrix per gate: small products are faster that way
+(but one matrix for MKL).
 sigmoid(x) is (1 + tanh(x / 2)) / 2, so that with weights halved beforehand all gates of a step go through one tanh.  And where numba is
 installed, what follows a step's product is one compiled loop.
 """
 import numpy as np
 
+from .. import _mkl
 from . import _sequences as seq
 from ._recurrence import array_steps
 from .recurrent import gru_layer, lstm_layer, rnn_layer
@@ -19,13 +21,18 @@ class Product:
 
     def __init__(self, w_hh, gates, rows, scale=None):
         weights = w_hh if scale is None else w_hh * scale[:, None]
+        if rows * weights.size >= _mkl.LARGE and _mkl.PRESENT:
+            gates = 1
         self.weights = np.ascontiguousarray(weights.reshape(gates, -1, w_hh.shape[1]).swapaxes(1, 2))
         self.out = np.empty((rows, len(w_hh)), w_hh.dtype)
         self.parts = self.out.reshape(rows, gates, -1).swapaxes(0, 1)
 
     def __call__(self, h):
         n = len(h)
-        np.matmul(h, self.weights, out=self.parts[:, :n])
+        if len(self.weights) == 1:
+            _mkl.matmul(h, self.weights[0], out=self.out[:n])
+        else:
+            np.matmul(h, self.weights, out=self.parts[:, :n])
         return self.out[:n]
 
 
@@ -34,7 +41,7 @@ def _inputs(x, w_ih, biases, scale=None):
     bias = sum(b for b in biases if b is not None)
     if scale is not None:
         w_ih, bias = w_ih * scale[:, None], bias * scale
-    y = np.matmul(x, w_ih.T)
+    y = _mkl.matmul(x, w_ih.T)
     y += bias
     return y
 

@@ -92,7 +92,7 @@ def nansum(xp, x, axis: tuple = None, keepdims: bool = False):
 
 @nansum.vjp("x")
 def _(xp, g, x, axis):
-    return xp.where(xp.isnan(x), 0, spread(xp, g, x.shape, axis))
+    return spread(xp, g, x.shape, axis) * xp.where(xp.isnan(x), xp.zeros_like(x), xp.ones_like(x))  # as in torch, infinite gradients make nan at nan
 
 
 def _mean_types(raw, backend):

@@ -1,6 +1,7 @@
 """softmax and its logarithm."""
 import numpy as np
 
+from .. import _mkl
 from .._core.op import op
 from ._layer_types import floats_only
 
@@ -62,7 +63,7 @@ def _(xp, x, axis=-1):
         return log_softmax.forward(np, x, axis)
     y = np.empty_like(x, order="C")
     for rows in _blocks(x):
-        e, high = np.exp(x[rows], out=y[rows]), 0
+        e, high = _mkl.exp(x[rows], y[rows]), 0
         total = row_sums(e)
         if not (np.minimum.reduce(total, None) > SAFE and np.maximum.reduce(total, None) < np.inf):  # too far from 0 as they are
             _, total, high = row_exponentials(x[rows], out=e)
@@ -85,7 +86,7 @@ def _(xp, g, out, axis):
         return log_softmax.rules[0].fn(np, g, out, axis)
     t = np.empty_like(out, order="C")
     for rows in _blocks(out):
-        part = np.exp(out[rows], out=t[rows])
+        part = _mkl.exp(out[rows], t[rows])
         part *= row_sums(g[rows])
         np.subtract(g[rows], part, out=part)
     return t
@@ -117,11 +118,11 @@ def row_exponentials(x, out=None):
     source = x.copy() if out is x else x  # kept for a second attempt
     high = np.maximum.reduce(x, None)
     e = np.subtract(x, high, out=out)
-    np.exp(e, out=e)
+    _mkl.exp(e, e)
     total = row_sums(e)
     if not np.minimum.reduce(total, None) > SAFE:
         high = np.maximum.reduce(source, -1, None, None, True)
         np.subtract(source, high, out=e)
-        np.exp(e, out=e)
+        _mkl.exp(e, e)
         total = row_sums(e)
     return e, total, high

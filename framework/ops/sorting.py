@@ -5,7 +5,7 @@ import numpy as np
 
 from .._core.op import op
 from ._run import run
-from .gathering import add_along_axis, everywhere
+from .gathering import add_along_axis, everywhere, take_along_axis
 
 
 def _spread_back(op_with_indices):
@@ -48,7 +48,8 @@ def _ranked(x, descending):
 
 def _picked(xp, x, at, axis):
     """(the elements of `x` at the indices `at` along `axis`, the indices as int64)."""
-    return x[tuple(everywhere(xp, at, axis))], at.astype(np.int64, copy=False)
+    at = at.astype(np.int64, copy=False)
+    return take_along_axis.kernels[np.ndarray](xp, x, at, axis) if xp is np else x[tuple(everywhere(xp, at, axis))], at
 
 
 @op(fast=False)

@@ -1,7 +1,7 @@
 """Copies between devices."""
 from .._backends import for_device, of_array
 from .._backends.sparse_ import moved
-from .._core.op import op
+from .._core.op import Op, op
 from .._core.tensor import Tensor
 from .._device import device
 
@@ -13,6 +13,15 @@ def to_device(xp, x, place: device):
     if backend is of_array(x):
         return x.copy() if place.type == "cpu" else backend.move(x, place.index)
     return of_array(x).to_host(x) if place.type == "cpu" else backend.from_host(x, place.index)
+
+
+def _compute(raw, attrs):
+    """What any op computes, with the backend of the result in place of the operand's, to which `apply` would bring the result back."""
+    _, converted, result = Op.compute(to_device, raw, attrs)
+    return of_array(result), converted, result
+
+
+to_device.compute = _compute
 
 
 @to_device.kernel("sparse")

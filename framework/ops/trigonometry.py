@@ -78,12 +78,18 @@ def arctan2(xp, x, y):
 
 @arctan2.vjp("x")
 def _(xp, g, x, y):
-    return g * (y / (x * x + y * y))
+    return g * (y / _squares(xp, x, y))
 
 
 @arctan2.vjp("y")
 def _(xp, g, x, y):
-    return xp.negative(g) * (x / (x * x + y * y))
+    return xp.negative(g) * (x / _squares(xp, x, y))
+
+
+def _squares(xp, x, y):
+    """x * x + y * y, and 1 in the place of 0, where torch's gradient is 0."""
+    total = x * x + y * y
+    return xp.where(total == 0, 1, total)
 
 
 @op(promote=to_float)

@@ -3,6 +3,7 @@ from .._backends.sparse_ import SparseArray
 from .._core.modes import enable_grad, no_grad, set_grad_enabled
 from .._core.tensor import Tensor
 from ._hyper import advance, check_fused, scalar_state
+from ._multi_tensor import takes_scale
 from .optimizer import Optimizer
 
 
@@ -24,7 +25,7 @@ class RuleOptimizer(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if self._step_supports_amp_scaling and not self._unscale():
+        if self._step_supports_amp_scaling and not takes_scale(self) and not self._unscale():
             return loss
         with set_grad_enabled(self.defaults.get("differentiable", False)):
             for group in self.param_groups:
@@ -32,6 +33,10 @@ class RuleOptimizer(Optimizer):
                     check_fused(group["params"])
                 self.update_group(group)
         return loss
+
+    def one_launch(self, group):
+        """Whether `update_group` reads a GradScaler's scale and found_inf on the device, in the one launch that updates the group."""
+        return False
 
     def update_group(self, group):
         """Update the parameters of a group that have a gradient."""

@@ -1,5 +1,6 @@
 """Adam."""
 from .._core.tensor import Tensor
+from . import _multi_tensor
 from ._functional_form import functional_form
 from ._hyper import check_betas, check_from_zero, check_implementation, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
@@ -66,6 +67,15 @@ class Adam(RuleOptimizer):
         state["exp_avg_sq"] = zeros_state(param)
         if group["amsgrad"]:
             state["max_exp_avg_sq"] = zeros_state(param)
+
+    def one_launch(self, group):
+        """Whether `update_group` updates the group in one launch on a GPU."""
+        return _multi_tensor.parameters(group)[0] is not None and not any(isinstance(b, Tensor) for b in (*group["betas"], group["weight_decay"]))
+
+    def update_group(self, group):
+        """All parameters at once on a GPU, where they allow it; else one after the other."""
+        if not _multi_tensor.adam(self, group):
+            super().update_group(group)
 
     def update(self, param, grad, state, group):
         """See `adam_rule` above."""

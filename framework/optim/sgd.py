@@ -1,6 +1,8 @@
 """Stochastic gradient descent."""
 import numpy as np
 
+from .._core.tensor import Tensor
+from . import _multi_tensor
 from ._functional_form import functional_form
 from ._hyper import check_from_zero, check_implementation, check_lr, number, zeros_state
 from ._rule import descent, rule
@@ -52,8 +54,22 @@ class SGD(RuleOptimizer):
         if group["momentum"] or group["weight_decay"]:
             raise RuntimeError("SGD takes sparse gradients without momentum and weight_decay only, please consider SparseAdam instead")
 
+    def one_launch(self, group):
+        """Whether `update_group` updates the group in one launch on a GPU, and may leave the step out when an inf was found."""
+        plain = not isinstance(group["weight_decay"], Tensor) and not group["dampening"]
+        return plain and _multi_tensor.parameters(group)[0] is not None
+
+    def init_velocity(self, param):
+        """A velocity of zero for a parameter without one."""
+        self.state[param]["momentum_buffer"] = zeros_state(param)
+
     def update_group(self, group):
-        """Without momentum nothing is kept, and the same numbers serve all parameters on the CPU: one rule after the other, and no more."""
+        """Without momentum nothing is kept, and the same numbers serve all parameters on the CPU: one rule after the other, and no more.
+
+        On a GPU all parameters at once, where they allow it.
+        """
+        if _multi_tensor.sgd(self, group):
+            return
         if group["momentum"] or group["differentiable"]:
             super().update_group(group)
             return

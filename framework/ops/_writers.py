@@ -1,0 +1,52 @@
+"""In-place forms of elementwise ops on NumPy arrays: the ufunc writes over its first operand, which the general way copies a result into."""
+import numpy as np
+
+from .._core.op import REGISTRY
+from .._core.recording import F32, F64
+
+UFUNCS = {"add": np.add, "subtract": np.subtract, "multiply": np.multiply, "divide": np.true_divide, "negative": np.negative,
+          "absolute": np.absolute, "square": np.square, "sqrt": np.sqrt, "exp": np.exp, "log": np.log, "tanh": np.tanh, "sin": np.sin,
+          "cos": np.cos, "floor": np.floor, "ceil": np.ceil}
+_LARGEST = 1 << 24  # whole numbers up to here are exact in float32
+
+
+def register():
+    """Give the ops their writers.  Called once, when all ops are there."""
+    for name, ufunc in UFUNCS.items():
+        REGISTRY[name].writer = _writer(ufunc)
+    REGISTRY["relu"].writer = lambda x: _onto(np.maximum, x, 0)
+    REGISTRY["clip"].writer = _clip
+
+
+def _writer(ufunc):
+    if ufunc.nin == 1:
+        return lambda x: _onto(ufunc, x)
+    return lambda x, y: _onto(ufunc, x, y)
+
+
+def _onto(ufunc, x, *others):
+    """ufunc(x, *others, out=x) where it needs no conversion.  Returns whether it was done."""
+    if type(x) is not np.ndarray or (x.dtype is not F32 and x.dtype is not F64):
+        return False
+    for y in others:
+        if not (_is_number(y) or type(y) is np.ndarray and y.dtype is x.dtype and _broadcasts_to(y.shape, x.shape)):
+            return False
+    ufunc(x, *others, out=x)
+    return True
+
+
+def _is_number(y):
+    return type(y) is float or type(y) is int and -_LARGEST <= y <= _LARGEST
+
+
+def _broadcasts_to(shape, want):
+    return shape == want or len(shape) <= len(want) and all(n in (1, m) for n, m in zip(shape[::-1], want[::-1]))
+
+
+def _clip(x, lower, upper):
+    bounds = [(np.maximum, lower), (np.minimum, upper)]
+    if not all(b is None or _is_number(b) for _, b in bounds):
+        return False
+    if None not in (lower, upper):
+        return _onto(np.clip, x, lower, upper)
+    return all(_onto(ufunc, x, b) for ufunc, b in bounds if b is not None)
