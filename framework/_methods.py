@@ -5,7 +5,7 @@ and a test compares the two.
 """
 from ._core.inplace import apply_inplace
 from ._core.tensor import Tensor
-from ._functional import FAMILIES, _out
+from ._functional import FAMILIES, _old_order, _out
 from ._tensor import conversion, exchange, gradients, info
 
 FUNCTIONS, METHODS, INPLACE, CONSTANTS = {}, {}, {}, {}
@@ -14,6 +14,8 @@ for _family in FAMILIES:
     METHODS.update(getattr(_family, "METHODS", {}))
     INPLACE.update(getattr(_family, "INPLACE", {}))
     CONSTANTS.update(getattr(_family, "CONSTANTS", {}))
+for _table in (FUNCTIONS, METHODS):
+    _table.update({name: _old_order.accepting_old_order(name, f) for name, f in _table.items() if name in _old_order.OLD_ORDERS})
 ATTRIBUTES = {**info.ATTRIBUTES, **gradients.ATTRIBUTES, **conversion.ATTRIBUTES, **exchange.ATTRIBUTES}
 _PARAMETER = {"other": "y", "input": "x"}  # torch's names for the operands of an op
 

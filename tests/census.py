@@ -14,6 +14,7 @@ import ringgrad
 import ringgrad.nn
 import ringgrad.optim
 from ringgrad import compat
+from ringgrad._left_out import LEFT_OUT
 
 from .ops.samples import ROWS
 
@@ -21,25 +22,6 @@ TESTS = Path(__file__).resolve().parent
 TARGET = TESTS.parent / "docs" / "compatibility.md"
 ROOTS = {"Tensor": ringgrad.Tensor, "Module": ringgrad.nn.Module, "Optim": ringgrad.optim.Optimizer}
 ON_INSTANCES = {"Optim.param_groups", "Optim.state", "Module.training"}  # attributes that objects have and their classes do not
-# Names of torch's tensor language that are not here, with the reason; a pattern ends in "*".  What exists under such a name raises and says so.
-LEFT_OUT = {
-    "Tensor.int_repr": "there are no quantized tensors; it raises NotImplementedError and says so",
-    "torch.q_*": "there are no quantized tensors", "Tensor.q_*": "there are no quantized tensors", "Tensor.qscheme": "there are no quantized tensors",
-    "torch.q*int*": "there are no quantized tensors", "torch.per_*": "there are no quantized tensors",
-    "Tensor.reinforce": "torch removed it; it raises RuntimeError and says what took its place, as in torch",
-    "torch.complex32": "NumPy has no complex numbers of 32 bits; Tensor.chalf raises and says so", "Tensor.chalf": "see torch.complex32",
-    "torch.float8_*": "NumPy has no arithmetic for them", "torch.float4_*": "NumPy has no arithmetic for them",
-    "torch.int1": "torch itself computes nothing in integers of fewer than 8 bits", "torch.uint1": "see torch.int1", "torch.bits*": "see torch.int1",
-    "Tensor.to_padded_tensor": "there are no nested tensors; it raises NotImplementedError and says so",
-    "torch.jagged": "there are no nested tensors",
-    "torch.lobpcg": "an iterative eigensolver for sparse matrices; linalg.eigh takes dense ones",
-    "torch.slice_inverse": "a helper of torch's functionalization, which does not exist here",
-    "torch.sym_fresh_size": "nothing is traced with symbolic sizes", "torch.sym_constrain_range*": "nothing is traced with symbolic sizes",
-    "torch.cond": "control flow for torch's compiler; Python's own runs here", "torch.while_loop": "see torch.cond",
-    "torch.native_*": "inner functions of torch; nn.functional has what they do", "torch.batch_norm_*": "inner functions of torch's SyncBatchNorm",
-    "torch.has_*": "they ask how torch was compiled", "torch.compiled_with_cxx11_abi": "it asks how torch was compiled",
-    "Tensor.grad_dtype": "gradients have the type of their tensor",
-}
 COLUMNS = ("namespace", "names", "present", "compared with torch", "named in another test")
 
 HEAD = """# Compatibility

@@ -227,8 +227,11 @@ def _sockets():
     return found
 
 
+_SET_BY_OTHERS = {"PYTEST_CURRENT_TEST", "TORCHINDUCTOR_CACHE_DIR"}  # pytest, and torch when its forward mode is first used
+
+
 def _environment():
-    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {name: value for name, value in os.environ.items() if name not in _SET_BY_OTHERS}
 
 
 def _files():

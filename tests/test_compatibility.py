@@ -28,6 +28,6 @@ def test_what_is_left_out_is_not_there_or_says_so():
     arguments = {"Tensor.reinforce": (1.0,), "Tensor.to_padded_tensor": (0.0,)}
     for name in census.LEFT_OUT:
         thing = None if name.endswith("*") else census.found(name)
-        if thing is not None:
+        if callable(thing):  # a module may stand there whose names refuse
             with pytest.raises((RuntimeError, NotImplementedError), match=name.partition(".")[2]):
                 thing(ringgrad.ones(2), *arguments.get(name, ()))

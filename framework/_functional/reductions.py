@@ -57,8 +57,8 @@ def _check_tensor(input, name):
         raise TypeError(f"{name}(): argument 'input' must be Tensor, not {type(input).__name__}")
 
 
-def _reduction(op, name, doc, takes_dtype=False):
-    """A reduction with torch's usual arguments."""
+def _reduction(op, name, doc, takes_dtype=False, all_axes=False):
+    """A reduction with torch's usual arguments.  all_axes: without `dim` the op is told every dimension, because its gradient differs then."""
     if takes_dtype:
         def reduce(input, dim=None, keepdim=False, *, dtype=None, axis=None, keepdims=False):
             if dim is None and axis is None and dtype is None and not keepdim and not keepdims and input.__class__ is Tensor:
@@ -68,7 +68,8 @@ def _reduction(op, name, doc, takes_dtype=False):
     else:
         def reduce(input, dim=None, keepdim=False, *, axis=None, keepdims=False):  # type: ignore[misc]
             _check_tensor(input, name)
-            return op(input, axes_of(input, axis if dim is None else dim, name), keepdim or keepdims)
+            axes = axes_of(input, axis if dim is None else dim, name)
+            return op(input, tuple(range(input._data.ndim)) if axes is None and all_axes and input._data.size else axes, keepdim or keepdims)
     reduce.__name__ = reduce.__qualname__ = name
     reduce.__doc__ = doc
     return reduce
@@ -78,8 +79,8 @@ def _reduction(op, name, doc, takes_dtype=False):
 
 sum = _reduction(ops.sum, "sum", "The sum; of integers and bools in int64 unless dtype says otherwise.", takes_dtype=True)
 mean = _reduction(ops.mean, "mean", "The average.  RuntimeError for integers, unless dtype= makes them floats.", takes_dtype=True)
-amax = _reduction(ops.amax, "amax", "The largest elements; ties share the gradient evenly.")
-amin = _reduction(ops.amin, "amin", "The smallest elements; ties share the gradient evenly.")
+amax = _reduction(ops.amax, "amax", "The largest elements; ties share the gradient evenly.", all_axes=True)
+amin = _reduction(ops.amin, "amin", "The smallest elements; ties share the gradient evenly.", all_axes=True)
 _any = _reduction(ops.any, "any", "Whether any element is not zero.")
 _all = _reduction(ops.all, "all", "Whether no element is zero.")
 

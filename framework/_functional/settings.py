@@ -2,11 +2,11 @@
 import os
 import warnings
 
+from .._config import DETERMINISTIC
 from .._device import CPU, as_device
 from .._state import state
 from .._threads import get_num_threads, set_num_threads
 
-_deterministic = {"on": False, "warn": False}
 _MODES = ("default", "warn", "error")
 _PRECISIONS = ("highest", "high", "medium")
 _settings = {"precision": "highest", "interop": None, "warn_always": False}
@@ -15,20 +15,20 @@ _settings = {"precision": "highest", "interop": None, "warn_always": False}
 def use_deterministic_algorithms(mode, *, warn_only=False):
     """Ask for operations that give the same bits every time.
 
-    All operations on the CPU do.  On CUDA, sums into repeated indices (index_add, scatter_add, gradients of embedding and gather) use atomic
-    additions, whose order varies; they have no other form yet, so the switch changes nothing there.
+    All operations on the CPU do.  On CUDA, sums into repeated indices use atomic additions, whose order varies.  The gradient of embedding has
+    another form, which this switch selects; index_add, scatter_add and the gradient of gather have none yet, so it changes nothing there.
     """
-    _deterministic.update(on=bool(mode), warn=bool(warn_only))
+    DETERMINISTIC.update(on=bool(mode), warn=bool(warn_only))
 
 
 def are_deterministic_algorithms_enabled():
     """Whether `use_deterministic_algorithms(True)` is in force."""
-    return _deterministic["on"]
+    return DETERMINISTIC["on"]
 
 
 def is_deterministic_algorithms_warn_only_enabled():
     """Whether it is in force with warn_only=True."""
-    return _deterministic["warn"]
+    return DETERMINISTIC["warn"]
 
 
 def set_deterministic_debug_mode(debug_mode):
@@ -47,7 +47,7 @@ def set_deterministic_debug_mode(debug_mode):
 
 def get_deterministic_debug_mode():
     """0, 1 or 2: see `set_deterministic_debug_mode`."""
-    return 0 if not _deterministic["on"] else 1 if _deterministic["warn"] else 2
+    return 0 if not DETERMINISTIC["on"] else 1 if DETERMINISTIC["warn"] else 2
 
 
 # -- places ------------------------------------------------------------------------------------------------------------

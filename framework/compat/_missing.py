@@ -6,6 +6,7 @@ import sys
 import traceback
 
 from .._core.tensor import Tensor
+from .._left_out import reason
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _IMPORT_FROM = dis.opmap["IMPORT_FROM"]
@@ -47,6 +48,9 @@ def sentence(path, place, candidates):
     near = nearest(path, candidates)
     ending = f"; the nearest it has: {', '.join(near)}" if near else "; nothing in it has a similar name"
     where = f" (asked for at {place})" if place else ""
+    why = reason(path)
+    if why:
+        return f"{path} is not in ringgrad{where}: {why}"
     return f"{path} is not in ringgrad{where}{ending}"
 
 

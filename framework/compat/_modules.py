@@ -231,7 +231,7 @@ def resolve(dotted):
         if not isinstance(thing, (types.ModuleType, type)) or (isinstance(thing, type) and not is_built(thing)):
             break
         try:
-            own = isinstance(thing, types.ModuleType) and not hasattr(thing, "__ringgrad__")
+            own = isinstance(thing, types.ModuleType) and not hasattr(thing, "__ringgrad__") and not part.startswith("__")
             thing = attribute(thing, part, path) if own else getattr(thing, part)
         except (AttributeError, ImportError):
             raise Missing(f"{path}.{part}") from None

@@ -3,8 +3,9 @@ from .._core.tensor import Tensor
 from .._device import device as Device
 from .._functional.joining import cat
 from ..cuda import current_device
+from ..utils.data._utils import ExceptionWrapper
 
-__all__ = []
+__all__ = ["ExceptionWrapper"]
 
 
 def _flatten_dense_tensors(tensors):

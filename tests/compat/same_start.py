@@ -4,6 +4,7 @@ Weights are filled by their names at a module's first call, random numbers come 
 difference between two runs is the arithmetic. Constant weights (zero biases, ones of normalisation) stay as the program made them.
 """
 import os
+import random
 import runpy
 import sys
 import weakref
@@ -17,7 +18,7 @@ _SEEN = weakref.WeakSet()
 
 
 def fill(module):
-    """Fill every weight below `module` that holds random numbers, once: uniform within 1 / sqrt(last dimension), by name and shape."""
+    """Fill every weight below `module` that holds random numbers, once: uniform within 1 / sqrt(last dimension or, in convolutions, fan-in)."""
     for parent, part in module.named_modules():
         if part in _SEEN:
             continue
@@ -30,7 +31,7 @@ def fill(module):
             if p is None or not p.is_floating_point() or p.numel() == 0 or _is_constant(p):
                 continue
             draws = np.random.default_rng(zlib.crc32(f"{parent}.{name}".encode()))
-            bound = p.shape[-1] ** -0.5
+            bound = (p[0].numel() if p.dim() > 2 else p.shape[-1]) ** -0.5
             p.data.copy_(torch.from_numpy(draws.uniform(-bound, bound, tuple(p.shape))))
 
 
@@ -79,10 +80,19 @@ def draw_from_numpy():
     torch.nn.Module.__call__ = filled
 
 
+def allow_torchvision_without_operators():
+    """Where only the Python half of the real torchvision is installed, importing it asks for two operators of the other half."""
+    if "ringgrad" not in torch.__version__:
+        torch.library.define("torchvision::qnms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        torch.library.define("torchvision::nms", "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    random.seed(0)
     np.random.seed(0)
     draw_from_numpy()
+    allow_torchvision_without_operators()
     sys.argv = sys.argv[1:]
     sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0]))
     runpy.run_path(sys.argv[0], run_name="__main__")

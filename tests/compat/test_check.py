@@ -83,3 +83,9 @@ def test_guards():
                     "try:\n    torch.d\nexcept ValueError:\n    pass\n")
     assert {use.name: use.guarded for use in found if use.name != "torch"} == {
         "torch.a": True, "torch.b": False, "torch.c": True, "torch.d": False}
+
+
+def test_an_attribute_of_what_is_not_built_and_a_modules_own_dictionary(compat, tmp_path):
+    (tmp_path / "a.py").write_text("import torch.fx\nimport torchvision.models as models\ntorch.fx.Graph.nodes\nmodels.__dict__['resnet18']\n")
+    code, lines = lines_of(compat("--check", "a.py"))
+    assert code == 1 and len(lines) == 1 and lines[0].startswith("a.py:3: torch.fx.Graph.nodes is not built")

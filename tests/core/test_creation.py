@@ -1,4 +1,6 @@
 """New tensors: types inferred from data, memory shared or not, shapes as users spell them, and errors."""
+import array
+import collections
 import re
 import warnings
 
@@ -109,6 +111,7 @@ def test_torch_refuses_the_same(expression):
 
 def test_values():
     assert tensor([[1, 2], [3, 4.5]]).tolist() == [[1.0, 2.0], [3.0, 4.5]]
+    assert tensor([collections.deque([1, 2]), array.array("i", [3, 4])]).tolist() == [[1, 2], [3, 4]]
     assert ringgrad.arange(1, 10, 3).tolist() == [1, 4, 7]
     assert ringgrad.full((2,), 7).tolist() == [7, 7]
     assert ringgrad.eye(2).tolist() == [[1.0, 0.0], [0.0, 1.0]]
