@@ -79,6 +79,6 @@ def _as_tensor(t, i, g, allow_unused, materialize):
 def _batched(outputs, inputs, given, retain_graph, create_graph, allow_unused, materialize):
     """One backward pass per entry of the leading dimension, stacked."""
     count = given[0]._data.shape[0]
-    rows = [grad(outputs, inputs, [g[k] for g in given], True if k + 1 < count else retain_graph, create_graph, allow_unused,
-                 materialize_grads=materialize) for k in range(count)]
+    rows = [grad(outputs, inputs, [g[k] for g in given], True if k + 1 < count else retain_graph, create_graph,
+                 allow_unused=allow_unused, materialize_grads=materialize) for k in range(count)]
     return tuple(None if column[0] is None else ops.stack(list(column)) for column in zip(*rows))

@@ -42,6 +42,7 @@ ACTIVATIONS = [
     Sample(F("relu"), [apart(3, 4)], {"inplace": False}, inplace="the flag asks for it", ref=lambda x: np.maximum(x, 0)),
     activation("leaky_relu", lambda x: np.where(x > 0, x, 0.01 * x)),
     activation("leaky_relu", lambda x: np.where(x > 0, x, 1.5 * x), 1.5),
+    activation("leaky_relu", lambda x: np.where(x > 0, x, 0 * x), 0.0),
     Sample("prelu", [apart(2, 3, 4), randn(3)], ref=lambda x, w: np.where(x > 0, x, w[:, None] * x)),
     Sample("prelu", [apart(2, 3), randn(1)], ref=lambda x, w: np.where(x > 0, x, w * x)),
     activation("relu6", lambda x: np.clip(x, 0, 6), op="hardtanh"),
