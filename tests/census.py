@@ -29,7 +29,7 @@ HEAD = """# Compatibility
 Written by `make compatibility`; do not edit. It counts the names of torch that 292 public programs use (`tests/oracle/census.csv`).
 *Present*: a program finds the name through `ringgrad.compat`, and it does not refuse. *Compared with torch*: a row of `tests/ops` calls it,
 which the oracle multiplies by dtypes, layouts and gradients of both orders. *Named in another test*: modules, optimizers, hooks and the
-like are proven by tests of their own.
+like are proven by tests of their own.  What whole programs reach under ringgrad stands in [programs.md](programs.md).
 
 """
 
