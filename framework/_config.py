@@ -17,3 +17,5 @@ def flag(name, default):
 KEEP_MEMORY = flag("RINGGRAD_KEEP_MEMORY", True)
 
 NAME = "ringgrad"  # what dtypes, sizes and types say they belong to; "torch" while a program written for torch runs (see compat)
+
+DETERMINISTIC = {"on": False, "warn": False}  # what use_deterministic_algorithms was told

@@ -99,7 +99,9 @@ class Generator:
 
     def below(self, shape, p):
         """Booleans, each True with probability `p`, a number or an array that broadcasts to `shape`."""
-        if isinstance(p, (int, float)) or p.dtype != np.float64:
+        if isinstance(p, (int, float)):
+            return self._source.below(shape, p)
+        if p.dtype != np.float64:
             return self._source.uniform(shape, np.dtype(np.float32)) < p
         return self._source.uniform(shape, np.dtype(np.float64)) < p
 
@@ -144,6 +146,9 @@ class HostSource:
 
     def uniform(self, shape, dtype):
         return self._draw.random(dtype=dtype, out=np.empty(shape, dtype))
+
+    def below(self, shape, p):
+        return self.uniform(shape, np.dtype(np.float32)) < p
 
     def normal(self, shape, dtype):
         return self._draw.standard_normal(dtype=dtype, out=np.empty(shape, dtype))

@@ -60,13 +60,17 @@ class CudaSource:
         with self._device:
             return cupy.argsort(self._draw("bits64", (n,), np.dtype(np.uint64)))
 
-    def _draw(self, kernel, shape, dtype):
+    def below(self, shape, p):
+        """Booleans, True where `uniform` of float32 would be below the number `p`."""
+        return self._draw("below_float32", shape, np.dtype(bool), np.float32(p))
+
+    def _draw(self, kernel, shape, dtype, *more):
         n = math.prod(shape)
         with self._device, self._lock:
             out = cupy.empty(shape, dtype)
             if n:
                 blocks = -(-n // PER_BLOCK[kernel])
                 grid = min(-(-blocks // _THREADS), _MOST_BLOCKS)
-                self._module.get_function(kernel)((grid,), (_THREADS,), (self._pair, out, np.uint64(n)))
+                self._module.get_function(kernel)((grid,), (_THREADS,), (self._pair, out, np.uint64(n), *more))
                 self._module.get_function("advance")((1,), (1,), (self._pair, np.uint64(blocks)))
             return out

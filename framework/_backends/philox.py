@@ -78,9 +78,19 @@ extern "C" __global__ void bits64(const u64* state, u64* out, u64 n) {
     }
 }
 
+// What uniform_float32 of the same counters makes, compared with p.
+extern "C" __global__ void below_float32(const u64* state, bool* out, u64 n, float p) {
+    EACH_BLOCK(4) {
+        u32 w[4];
+        philox(state, i, w);
+        for (int j = 0; j < 4 && first + j < n; ++j) out[first + j] = (float)(w[j] >> 8) * 0x1p-24f < p;
+    }
+}
+
 extern "C" __global__ void advance(u64* state, u64 blocks) {
     state[1] += blocks;
 }
 """
 
-PER_BLOCK = {"uniform_float32": 4, "uniform_float64": 2, "normal_float32": 4, "normal_float64": 2, "bits64": 2}  # elements per counter value
+PER_BLOCK = {"uniform_float32": 4, "uniform_float64": 2, "normal_float32": 4, "normal_float64": 2, "bits64": 2,
+             "below_float32": 4}  # elements per counter value

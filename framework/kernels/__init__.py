@@ -1,18 +1,30 @@
 """CUDA sources and the overrides made from them.  Loaded with the first CUDA tensor; `check` compiles all of them without a GPU.
 
-sources() lists every CUDA source of the package as (name, text).
+elementwise.py makes kernels from the one-line bodies of the ops; the files of FILES hold a family each, over the common part in family.py.
+sources() lists every CUDA source of the package as (name, text).  What was checked how: docs/gpu.md.
 """
+import importlib
+
 from .._backends import philox
 from .._core.op import REGISTRY
 from . import elementwise
+from .family import FAMILIES
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+FILES = ("softmax", "cross_entropy", "norm", "attention", "dropout", "embedding", "pool", "reductions", "multi_tensor")
+
+
+def _families():
+    """The files with families of kernels, imported: optimizers need one of them on machines that never need the others."""
+    return [importlib.import_module(f"{__name__}.{name}") for name in FILES]
 
 
 def sources():
     """Every CUDA source of the package: [(name, text)]."""
+    _families()
     bodies = [(f"{op.name} {dtype}", elementwise.source(op, dtype)) for op in REGISTRY.values() if op.cuda for dtype in FLOATS]
-    return [*bodies, ("philox", philox.SOURCE)]
+    blocks = [(f"{family.name} family {dtype}", family.source(dtype)) for family in FAMILIES.values() for dtype in family.dtypes]
+    return [*bodies, *blocks, ("philox", philox.SOURCE)]
 
 
 def register():
@@ -20,3 +32,6 @@ def register():
     for op in REGISTRY.values():
         if op.cuda:
             op.kernel("cupy")(elementwise.kernel(op))
+    for file in _families():
+        if hasattr(file, "register"):
+            file.register()

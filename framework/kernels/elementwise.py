@@ -5,12 +5,8 @@ written as such and computed in float.  The kernel takes contiguous arrays of on
 """
 import numpy as np
 
-TYPES = {  # NumPy dtype: (storage type, type to compute in, header)
-    "float16": ("__half", "float", "#include <cuda_fp16.h>\n"),
-    "bfloat16": ("__nv_bfloat16", "float", "#include <cuda_bf16.h>\n"),
-    "float32": ("float", "float", ""),
-    "float64": ("double", "double", ""),
-}
+from .family import TYPES
+
 THREADS, MAX_BLOCKS = 256, 1 << 16
 
 TEMPLATE = """{header}extern "C" __global__ void {name}({parameters}) {{
@@ -44,10 +40,11 @@ def kernel(op):
         dtype = first.dtype.name
         if dtype not in TYPES or not all(_fits(a, first) for a in arrays) or not first.size:
             return op.forward(xp, *arrays, **attrs)
-        if dtype not in compiled:
+        key = dtype, id(xp)
+        if key not in compiled:
             module = xp.RawModule(code=source(op, dtype), options=("-std=c++17",))
-            compiled[dtype] = module.get_function(f"{op.name}_{dtype}"), np.dtype("float64" if dtype == "float64" else "float32").type
-        function, number = compiled[dtype]
+            compiled[key] = module.get_function(f"{op.name}_{dtype}"), np.dtype("float64" if dtype == "float64" else "float32").type
+        function, number = compiled[key]
         out = xp.empty_like(first)
         blocks = min((first.size + THREADS - 1) // THREADS, MAX_BLOCKS)
         function((blocks,), (THREADS,), (*arrays, out, np.int64(first.size), *(number(attrs[a]) for a in op.attrs)))

@@ -1,0 +1,82 @@
+"""`make gpu`: every test that needs a GPU, in parts of their own process, so that a fault of the device ends one part only.
+
+Each part has a share of the time; what does not fit is left out and said so.  compute-sanitizer runs over the kernels where it is installed.
+Exit code 1 when a test failed; 0 when all passed, and on a machine without a GPU, where the report says why nothing ran.
+"""
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ._start import ROOT, Deadline, make_importable, report, table
+
+TIME_S = 520
+SANITIZER = ["compute-sanitizer", "--error-exitcode", "9", "--target-processes", "all", "--tool"]
+KERNELS = ["tests/gpu/test_block_kernels.py", "-k", "gives and float16"]
+PARTS = {  # name: (pytest's arguments, most seconds, tool)
+    "kernels, poisoned memory": (["tests/gpu/test_block_kernels.py"], 150, None),
+    "memcheck": (KERNELS, 120, "memcheck"),
+    "racecheck": (KERNELS, 120, "racecheck"),
+    "op table, CPU = GPU": (["tests/ops"], 240, None),
+    "training curves": (["tests/gpu/test_training.py"], 150, None),
+    "two NCCL ranks, replicas": (["tests/gpu/test_replicas.py", "tests/distributed/test_nccl.py"], 150, None),
+    "optimizers, amp, files": (["tests/optim", "tests/amp", "tests/serialization"], 90, None),
+    "beyond 2^31 bytes": (["tests/gpu/test_large.py"], 60, None),
+    "the rest": (["tests", *(f"--ignore=tests/{name}" for name in ("gpu", "ops", "optim", "amp", "serialization", "distributed/test_nccl.py"))],
+                 120, None),
+}
+
+
+def main(folder, found, time_s=TIME_S):
+    """Run all parts; the exit code."""
+    environment = make_importable(folder)
+    environment.setdefault("OMP_NUM_THREADS", "8")
+    deadline, parts = Deadline(time_s), {}
+    for name, (arguments, most, tool) in PARTS.items():
+        if importlib.util.find_spec("pytest") is None:
+            parts[name] = {"outcome": "failed", "first failures": ["pytest is not installed: see docs/gpu.md"]}
+        elif tool and not shutil.which(SANITIZER[0]):
+            parts[name] = {"outcome": "left out: compute-sanitizer is not on the PATH"}
+        elif deadline.left() < 5:
+            parts[name] = {"outcome": "left out: the time was used up"}
+        else:
+            parts[name] = run(folder, name, arguments, min(most, deadline.left()), tool, environment)
+        print(f"{name}: {parts[name]['outcome']}", flush=True)
+    failed = [name for name, part in parts.items() if part["outcome"] not in ("passed", "nothing ran") and not part["outcome"].startswith("left out")]
+    rows = [(name, part["outcome"], *(part.get(k, "") for k in ("passed", "failed", "skipped", "seconds"))) for name, part in parts.items()]
+    lines = [f"{found['gpu']}, CuPy {found['cupy']}, CUDA {found['cuda_runtime']}", "",
+             *table(("part", "outcome", "passed", "failed", "skipped", "seconds"), rows)]
+    lines += [line for name in failed for line in ("", f"{name}:", *parts[name].get("first failures", []))]
+    report(folder, "gpu", {**found, "parts": parts, "failed": failed}, lines)
+    return 1 if failed else 0
+
+
+def run(folder, name, arguments, seconds, tool, environment):
+    """One part: its outcome, counts, seconds and the first failures.  The whole output goes to a file in `folder`."""
+    command = [*([*SANITIZER, tool] if tool else []), sys.executable, "-m", "pytest", "-m", "gpu", "-q", "--no-header", "-p", "no:cacheprovider",
+               "--tb=short", *arguments]
+    start = time.monotonic()
+    log = Path(folder) / (re.sub(r"\W+", "_", name) + ".log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w") as file:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        with contextlib.suppress(ProcessLookupError):  # and the ranks it may have started
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    output = log.read_text(errors="replace")
+    counts = {word: int(n) for n, word in re.findall(r"(\d+) (passed|failed|skipped|error)", output.splitlines()[-1] if output else "")}
+    outcome = {0: "passed", 5: "nothing ran", 9: "the sanitizer found errors", None: f"not done after {seconds:.0f} s"}.get(code, "failed")
+    if outcome == "passed" and not counts.get("passed"):
+        outcome = "nothing ran"
+    return {"outcome": outcome, **counts, "seconds": round(time.monotonic() - start, 1), "log": log.name,
+            "first failures": [line[:300] for line in output.splitlines() if line.startswith(("FAILED", "ERROR", "========= Invalid"))][:20]}

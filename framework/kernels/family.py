@@ -1,0 +1,168 @@
+"""What the families of CUDA kernels share: a text for all float types, and its launch on CuPy arrays.
+
+A family is one text, compiled once per float type on first use and cached on disk by CuPy.  In the text
+
+    T        the type of the arrays (__half, __nv_bfloat16, float, double);  A  the type to compute in (float; double for double)
+    KERNEL   extern "C" __global__ void;  i64  long long
+    each, map1, map2   loops of a row's threads over its elements, 16 bytes at a time where the row allows it
+    row_sum, row_max   reductions over the threads of a row, the result in all of them
+
+A row's threads are blockDim.x (a multiple of 32); with blockDim.x == 32 a block takes blockDim.y rows, a warp each.  tests/kernels runs the
+same texts on the host.  Compiled and emulated, not run on a device yet.
+"""
+import numpy as np
+
+TYPES = {  # NumPy dtype: (storage type, type to compute in, header)
+    "float16": ("__half", "float", "#include <cuda_fp16.h>\n"),
+    "bfloat16": ("__nv_bfloat16", "float", "#include <cuda_bf16.h>\n"),
+    "float32": ("float", "float", ""),
+    "float64": ("double", "double", ""),
+}
+MOST_BLOCKS = 1 << 16
+I64, I32 = np.int64, np.int32
+
+PRELUDE = r"""
+typedef {storage} T;
+typedef {compute} A;
+typedef long long i64;
+typedef unsigned long long u64;
+#ifndef KERNEL
+#define KERNEL extern "C" __global__ void
+#endif
+#define ALL 0xffffffffu
+#define INF ((A)1 / (A)0.0f)
+"""
+
+ROWS = r"""
+struct alignas(16) Pack { T v[16 / sizeof(T)]; };
+constexpr int WIDE = 16 / sizeof(T);
+
+__device__ inline bool packs(const void* p, i64 n) { return (((u64)p | (u64)(n * sizeof(T))) & 15) == 0; }
+
+// f(i, x[i]) for the elements of a row.
+template <class F> __device__ inline void each(const T* x, i64 n, F f) {
+    if (packs(x, n)) {
+        for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
+            Pack a = ((const Pack*)x)[k];
+            for (int j = 0; j < WIDE; ++j) f(k * WIDE + j, (A)a.v[j]);
+        }
+    } else {
+        for (i64 i = threadIdx.x; i < n; i += blockDim.x) f(i, (A)x[i]);
+    }
+}
+
+// f(i, a[i], b[i])
+template <class F> __device__ inline void each2(const T* a, const T* b, i64 n, F f) {
+    if (packs(a, n) && packs(b, n)) {
+        for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
+            Pack p = ((const Pack*)a)[k], q = ((const Pack*)b)[k];
+            for (int j = 0; j < WIDE; ++j) f(k * WIDE + j, (A)p.v[j], (A)q.v[j]);
+        }
+    } else {
+        for (i64 i = threadIdx.x; i < n; i += blockDim.x) f(i, (A)a[i], (A)b[i]);
+    }
+}
+
+// y[i] = f(i, x[i]);  y may be x.
+template <class F> __device__ inline void map1(const T* x, T* y, i64 n, F f) {
+    if (packs(x, n) && packs(y, n)) {
+        for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
+            Pack a = ((const Pack*)x)[k];
+            for (int j = 0; j < WIDE; ++j) a.v[j] = (T)(f(k * WIDE + j, (A)a.v[j]));
+            ((Pack*)y)[k] = a;
+        }
+    } else {
+        for (i64 i = threadIdx.x; i < n; i += blockDim.x) y[i] = (T)(f(i, (A)x[i]));
+    }
+}
+
+// y[i] = f(i, a[i], b[i]);  y may be either.
+template <class F> __device__ inline void map2(const T* a, const T* b, T* y, i64 n, F f) {
+    if (packs(a, n) && packs(b, n) && packs(y, n)) {
+        for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
+            Pack p = ((const Pack*)a)[k], q = ((const Pack*)b)[k];
+            for (int j = 0; j < WIDE; ++j) p.v[j] = (T)(f(k * WIDE + j, (A)p.v[j], (A)q.v[j]));
+            ((Pack*)y)[k] = p;
+        }
+    } else {
+        for (i64 i = threadIdx.x; i < n; i += blockDim.x) y[i] = (T)(f(i, (A)a[i], (A)b[i]));
+    }
+}
+
+__device__ inline A larger(A a, A b) { return a > b || a != a ? a : b; }  // nan wins
+
+#define OVER_A_ROW(name, nothing, combine) \
+    __device__ A name(A v) { \
+        __shared__ A part[32]; \
+        for (int o = 16; o; o >>= 1) { A w = __shfl_xor_sync(ALL, v, o); v = combine; } \
+        if (blockDim.x == 32) return v; \
+        int warps = blockDim.x >> 5; \
+        __syncthreads();  /* others may still read what the last call left */ \
+        if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = v; \
+        __syncthreads(); \
+        v = (threadIdx.x & 31) < warps ? part[threadIdx.x & 31] : nothing; \
+        for (int o = 16; o; o >>= 1) { A w = __shfl_xor_sync(ALL, v, o); v = combine; } \
+        return v; \
+    }
+OVER_A_ROW(row_sum, (A)0, v + w)
+OVER_A_ROW(row_max, -INF, larger(v, w))
+
+#define EACH_ROW(row, rows) \
+    for (i64 row = (i64)blockIdx.x * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.x * blockDim.y)
+#define EACH_ELEMENT(i, n) \
+    for (i64 i = (i64)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += (i64)gridDim.x * blockDim.x)
+"""
+
+FAMILIES = {}  # by name
+
+
+class Family:
+    """Kernels that are compiled together: `text` after the common part, for each of `dtypes`."""
+
+    def __init__(self, name, text, dtypes=tuple(TYPES)):
+        self.name, self.text, self.dtypes, self.modules = name, text, dtypes, {}
+        FAMILIES[name] = self
+
+    def source(self, dtype):
+        """CUDA C for one float type (a name in TYPES)."""
+        storage, compute, header = TYPES[dtype]
+        return header + PRELUDE.format(storage=storage, compute=compute) + ROWS + self.text
+
+    def takes(self, x):
+        """Whether there are kernels for arrays like `x`, which has elements."""
+        return x.dtype.name in self.dtypes and x.size > 0
+
+    def launch(self, xp, kernel, like, grid, block, *arguments):
+        """Run `kernel` for the type of the array `like`.  Arguments are arrays, None for a null pointer, and NumPy scalars of the right type."""
+        key = like.dtype.name, id(xp)
+        if key not in self.modules:
+            self.modules[key] = xp.RawModule(code=self.source(like.dtype.name), options=("-std=c++17",))
+        passed = tuple([np.intp(0) if a is None else a for a in arguments])
+        self.modules[key].get_function(kernel)(grid, block, passed)
+
+
+def rows_grid(rows, n):
+    """(grid, block) for rows of n elements: short rows four to a block, a warp each; long ones a block each."""
+    if n <= 1024:
+        return (min(-(-rows // 4), MOST_BLOCKS),), (32, 4)
+    return (min(rows, MOST_BLOCKS),), (256 if n <= 8192 else 512,)
+
+
+def flat_grid(n, threads=256):
+    """(grid, block) for n elements, each on its own."""
+    return (max(1, min(-(-n // threads), MOST_BLOCKS)),), (threads,)
+
+
+def number(x):
+    """The NumPy type in which kernels compute for arrays like `x`."""
+    return np.float64 if x.dtype.name == "float64" else np.float32
+
+
+def wide(xp, t, like):
+    """A contiguous vector of `t` in the type that kernels for arrays like `like` compute in; None for None."""
+    return None if t is None else xp.ascontiguousarray(t).reshape(-1).astype(number(like), copy=False)
+
+
+def rows_last(xp, x, axis):
+    """`x` contiguous with `axis` last."""
+    return xp.ascontiguousarray(xp.moveaxis(x, axis, -1) if x.ndim else x.reshape(1))

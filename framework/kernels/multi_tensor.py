@@ -1,0 +1,209 @@
+"""Steps over many arrays in one launch: SGD, Adam and AdamW, the norm of all gradients, and its clipping; the host never waits.
+
+A table in device memory holds each array's addresses, another its size, and a map from blocks to (array, chunk).  Learning rates, step counts,
+the loss scale and whether an inf was found stay in device memory too, so that a captured step reads what they are when it is replayed.
+State and master weights may be of a wider type than parameters: S beside T.
+"""
+import math
+
+import numpy as np
+
+from .family import I32, I64, PRELUDE, ROWS, TYPES, Family, flat_grid
+
+CHUNK = 1 << 14  # elements that a block works on
+THREADS = 256
+
+TEXT = r"""
+#define COLUMNS 6  // of the table: parameter, gradient, first state, second state, third state, master weight
+#define EACH_OF_CHUNK(i) \
+    int t = blocks[2 * blockIdx.x]; \
+    const u64* row = table + (i64)t * COLUMNS; \
+    i64 from = (i64)blocks[2 * blockIdx.x + 1] * CHUNK_OF, to = min(from + (i64)CHUNK_OF, sizes[t]); \
+    for (i64 i = from + threadIdx.x; i < to; i += blockDim.x)
+
+// What gradients are multiplied by: 1 / scale and the factor of clipping, each where there is one.  skip: an inf was found
+__device__ inline A times(const A* scale, const A* factor) { return (factor ? *factor : (A)1) / (scale ? *scale : (A)1); }
+
+// One more step on every counter, unless an inf was found; steps: what they are then.
+KERNEL advance_steps(const u64* counters, A* steps, i64 n, const A* found) {
+    EACH_ELEMENT(i, n) {
+        float* at = (float*)counters[i];
+        if (!found || *found == 0) *at += 1;
+        steps[i] = (A)*at;
+    }
+}
+
+// velocity = momentum * velocity + gain[t] * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity))
+KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const A* lr, const A* gain, A momentum, A decay, int nesterov, int maximize,
+                const A* scale, const A* factor, const A* found) {
+    if (found && *found != 0) return;
+    A rate = *lr, by = times(scale, factor);
+    EACH_OF_CHUNK(i) {
+        T* p = (T*)row[0];
+        S* velocity = (S*)row[2];
+        S* master = (S*)row[5];
+        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * by;
+        if (scale) ((T*)row[1])[i] = (T)g;  // unscaled, as torch leaves it
+        g = (maximize ? -g : g) + decay * w;
+        if (velocity) {
+            A v = momentum * (A)velocity[i] + gain[t] * g;
+            velocity[i] = (S)v;
+            g = nesterov ? g + momentum * v : v;
+        }
+        w -= rate * g;
+        if (master) master[i] = (S)w;
+        p[i] = (T)w;
+    }
+}
+
+// Kingma and Ba 2015, arXiv:1412.6980;  decoupled: Loshchilov and Hutter 2019, arXiv:1711.05101.  steps[t]: how many this one makes.
+KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const A* lr, const A* steps, double beta1, double beta2, A eps, A decay,
+                 int decoupled, int maximize, const A* scale, const A* factor, const A* found) {
+    if (found && *found != 0) return;
+    A rate = *lr, by = times(scale, factor);
+    A r1 = (A)(1 - beta1), r2 = (A)(1 - beta2), b2 = (A)beta2;
+    double count = (double)steps[blocks[2 * blockIdx.x]];
+    A size = (A)(rate / (1 - pow(beta1, count))), root = (A)sqrt(1 - pow(beta2, count));
+    EACH_OF_CHUNK(i) {
+        T* p = (T*)row[0];
+        S* mean = (S*)row[2];
+        S* square = (S*)row[3];
+        S* peak = (S*)row[4];
+        S* master = (S*)row[5];
+        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * by;
+        if (scale) ((T*)row[1])[i] = (T)g;  // unscaled, as torch leaves it
+        if (decoupled) w *= 1 - rate * decay;
+        g = maximize ? -g : g;
+        if (!decoupled) g += decay * w;
+        A m = (A)mean[i], q = (A)square[i];
+        m += (g - m) * r1;
+        q = q * b2 + g * g * r2;
+        mean[i] = (S)m;
+        square[i] = (S)q;
+        if (peak) { q = larger((A)peak[i], q); peak[i] = (S)q; }
+        w -= m / (sqrt(q) / root + eps) * size;
+        if (master) master[i] = (S)w;
+        p[i] = (T)w;
+    }
+}
+
+// parts[block]: the sum of squares of a chunk of gradients
+KERNEL squares(const u64* table, const i64* sizes, const int* blocks, A* parts) {
+    A s = 0;
+    { EACH_OF_CHUNK(i) { A g = (A)((const T*)row[1])[i]; s += g * g; } }
+    s = row_sum(s);
+    if (threadIdx.x == 0) parts[blockIdx.x] = s;
+}
+
+// One block: total[0] = the norm, total[1] = min(1, most / (norm + 1e-6)).  nan stays nan.
+KERNEL norm_and_factor(const A* parts, A* total, i64 n, A most) {
+    A s = 0;
+    for (i64 i = threadIdx.x; i < n; i += blockDim.x) s += parts[i];
+    s = row_sum(s);
+    if (threadIdx.x == 0) {
+        A norm = sqrt(s), f = most / (norm + (A)1e-6);
+        total[0] = norm;
+        total[1] = f > 1 ? (A)1 : f;
+    }
+}
+
+KERNEL scale_all(const u64* table, const i64* sizes, const int* blocks, const A* factor) {
+    A f = *factor;
+    EACH_OF_CHUNK(i) { T* g = (T*)row[1]; g[i] = (T)((A)g[i] * f); }
+}
+""".replace("CHUNK_OF", str(CHUNK))
+
+
+class Steps(Family):
+    """Kernels for parameters of each float type with states of that type, or (wide) of float32."""
+
+    def __init__(self, name, wide, dtypes):
+        self.wide = wide
+        super().__init__(name, TEXT, dtypes)
+
+    def source(self, dtype):
+        """CUDA C for parameters of one float type."""
+        storage, compute, header = TYPES[dtype]
+        state = "typedef A S;\n" if self.wide else "typedef T S;\n"
+        return header + PRELUDE.format(storage=storage, compute=compute) + ROWS + state + self.text
+
+
+FAMILY = Steps("multi_tensor", False, tuple(TYPES))
+WIDE = Steps("multi_tensor_wide", True, ("float16", "bfloat16"))
+
+
+class Table:
+    """Arrays of one type as the kernels read them.  columns: parameters, gradients, states and master weights, up to six lists of arrays (None for a
+    missing list or entry), all that is there at one place of one size.
+
+    It holds addresses only: whoever keeps a table sees to it that they are those of the arrays (`addresses` says which it has).
+    """
+
+    def __init__(self, xp, columns):
+        gradients = columns[1]
+        self.like = (columns[0] or gradients)[0]
+        self.wide = any(a is not None and a.dtype != self.like.dtype for arrays in columns[2:] for a in arrays or ())
+        addresses, sizes = addresses_of(columns), np.array([a.size for a in gradients], np.int64)
+        blocks = np.array([(t, c) for t, n in enumerate(sizes) for c in range(math.ceil(n / CHUNK))], np.int32)
+        self.addresses, self.count = addresses.tobytes(), len(blocks)
+        self.table, self.sizes, self.blocks = xp.asarray(addresses.reshape(-1)), xp.asarray(sizes), xp.asarray(blocks.reshape(-1))
+
+    def launch(self, xp, kernel, *arguments):
+        """One block per chunk."""
+        if self.count:
+            family = WIDE if self.wide else FAMILY
+            family.launch(xp, kernel, self.like, (self.count,), (THREADS,), self.table, self.sizes, self.blocks, *arguments)
+
+
+def addresses_of(columns):
+    """(arrays, 6) addresses, 0 where there is no array."""
+    addresses = np.zeros((len(columns[1]), 6), np.uint64)
+    for c, arrays in enumerate(columns):
+        if arrays is not None:
+            addresses[:, c] = [0 if a is None else a.data.ptr for a in arrays]
+    return addresses
+
+
+def computing(x):
+    """The NumPy type of scalars for arrays like `x`."""
+    return np.dtype(np.float64 if x.dtype.name == "float64" else np.float32)
+
+
+def fits(*columns):
+    """Whether the kernels take these lists of arrays: contiguous, each list of one float type."""
+    return all(a.flags.c_contiguous and a.dtype == c[0].dtype and a.dtype.name in TYPES for c in columns for a in c)
+
+
+def sgd(xp, table, lr, gain, *, momentum, weight_decay, nesterov, maximize, scale=None, factor=None, found=None):
+    """A step of SGD.  lr: device array of one element;  gain: one per array (1 for a first velocity, else 1 - dampening)."""
+    a = computing(table.like).type
+    table.launch(xp, "sgd_step", lr, gain, a(momentum), a(weight_decay), I32(nesterov), I32(maximize), scale, factor, found)
+
+
+def adam(xp, table, lr, steps, *, betas, eps, weight_decay, decoupled, maximize, scale=None, factor=None, found=None):
+    """A step of Adam or, decoupled, AdamW.  lr: device array of one element;  steps: the number of this step, one per array."""
+    a = computing(table.like).type
+    table.launch(xp, "adam_step", lr, steps, np.float64(betas[0]), np.float64(betas[1]), a(eps), a(weight_decay), I32(decoupled), I32(maximize),
+                 scale, factor, found)
+
+
+def advance_steps(xp, like, counters, found=None):
+    """Count one step on float32 device scalars (not where `found`, a device array of one element, is not 0).  Returns the counts, a device array."""
+    addresses = xp.asarray(np.array([c.data.ptr for c in counters], np.uint64))
+    steps = xp.empty((len(counters),), computing(like))
+    FAMILY.launch(xp, "advance_steps", like, *flat_grid(len(counters)), addresses, steps, I64(len(counters)), found)
+    return steps
+
+
+def norm_and_factor(xp, gradients, max_norm):
+    """(norm of all gradients, factor that brings it to max_norm): a device array of two.  gradients: contiguous, of one type."""
+    table = Table(xp, [None, gradients])
+    total, parts = xp.empty((2,), computing(gradients[0])), xp.zeros((max(1, table.count),), computing(gradients[0]))
+    table.launch(xp, "squares", parts)
+    FAMILY.launch(xp, "norm_and_factor", gradients[0], (1,), (1024,), parts, total, I64(parts.size), computing(gradients[0]).type(max_norm))
+    return total, table
+
+
+def scale_all(xp, table, factor):
+    """Multiply all gradients of a table by a device array of one element, in place."""
+    table.launch(xp, "scale_all", factor)

@@ -1,0 +1,109 @@
+"""softmax and log_softmax by rows, forward and backward, and the softmax of attention scores.  See family.py for the words of the text."""
+
+from ..ops.softmax import log_softmax, softmax
+from .family import I32, I64, Family, number, rows_grid, rows_last
+
+TEXT = r"""
+// The largest element m of a row and the sum s of exp(x - m): in one pass, as Milakov and Gimelshein 2018, arXiv:1805.02867.
+__device__ inline void add(A& m, A& s, A v) {
+    if (v > m) { s = s * exp(m - v) + 1; m = v; }
+    else s += v == m ? (A)1 : exp(v - m);
+}
+__device__ void over_row(A& m, A& s) {
+    A own = m;
+    m = row_max(m);
+    s = row_sum(own == m ? s : s * exp(own - m));
+}
+
+KERNEL softmax(const T* x, T* y, i64 rows, i64 n, int logarithm) {
+    EACH_ROW(row, rows) {
+        A m = -INF, s = 0;
+        each(x + row * n, n, [&](i64, A v) { add(m, s, v); });
+        over_row(m, s);
+        s += m - m;  // nan when all are -inf, or one is inf
+        A shift = log(s), scale = 1 / s;
+        if (logarithm) map1(x + row * n, y + row * n, n, [=](i64, A v) { return v - m - shift; });
+        else map1(x + row * n, y + row * n, n, [=](i64, A v) { return exp(v - m) * scale; });
+    }
+}
+
+KERNEL softmax_backward(const T* g, const T* y, T* out, i64 rows, i64 n, A scale) {
+    EACH_ROW(row, rows) {
+        A t = 0;
+        each2(g + row * n, y + row * n, n, [&](i64, A a, A b) { t += a * b; });
+        t = row_sum(t);
+        map2(g + row * n, y + row * n, out + row * n, n, [=](i64, A a, A b) { return b * (a - t) * scale; });
+    }
+}
+
+KERNEL log_softmax_backward(const T* g, const T* y, T* out, i64 rows, i64 n) {
+    EACH_ROW(row, rows) {
+        A t = 0;
+        each(g + row * n, n, [&](i64, A a) { t += a; });
+        t = row_sum(t);
+        map2(g + row * n, y + row * n, out + row * n, n, [=](i64, A a, A b) { return a - exp(b) * t; });
+    }
+}
+
+// Scores x: (*, queries, n) times scale; causal: query q sees the keys up to q.  A row of which nothing is seen becomes 0.
+KERNEL attention_softmax(const T* x, T* y, i64 rows, i64 n, i64 queries, int causal, A scale) {
+    EACH_ROW(row, rows) {
+        i64 seen = causal ? row % queries + 1 : n;
+        A m = -INF, s = 0;
+        each(x + row * n, n, [&](i64 i, A v) { if (i < seen) add(m, s, v * scale); });
+        over_row(m, s);
+        bool none = m == -INF && s == s;
+        s += none ? 0 : m - m;
+        A share = none ? 0 : 1 / s;
+        map1(x + row * n, y + row * n, n, [=](i64 i, A v) { return i < seen && !none ? exp(v * scale - m) * share : 0; });
+    }
+}
+"""
+FAMILY = Family("softmax", TEXT)
+
+
+def _forward(op, logarithm):
+    def kernel(xp, x, axis=-1):
+        if not FAMILY.takes(x):
+            return op.forward(xp, x, axis)
+        rows = rows_last(xp, x, axis)
+        y, n = xp.empty_like(rows), rows.shape[-1]
+        FAMILY.launch(xp, "softmax", x, *rows_grid(rows.size // n, n), rows, y, I64(rows.size // n), I64(n), I32(logarithm))
+        return xp.moveaxis(y, -1, axis) if x.ndim else y.reshape(())
+    return kernel
+
+
+def _backward(op, name):
+    def kernel(xp, g, out, axis):
+        if not FAMILY.takes(out) or g.dtype != out.dtype:
+            return op.rules[0].fn(xp, g, out, axis)
+        g, y = rows_last(xp, g, axis), rows_last(xp, out, axis)
+        gx, n = xp.empty_like(y), y.shape[-1]
+        scale = (number(out)(1),) if name == "softmax_backward" else ()
+        FAMILY.launch(xp, name, out, *rows_grid(y.size // n, n), g, y, gx, I64(y.size // n), I64(n), *scale)
+        return xp.moveaxis(gx, -1, axis) if out.ndim else gx.reshape(())
+    return kernel
+
+
+def attention_softmax(xp, scores, causal, scale):
+    """softmax(scale * scores) in place over the last axis of contiguous scores: (*, queries, keys); causal: no later keys."""
+    n = scores.shape[-1]
+    rows = scores.size // n
+    FAMILY.launch(xp, "attention_softmax", scores, *rows_grid(rows, n), scores, scores, I64(rows), I64(n), I64(scores.shape[-2]), I32(causal),
+                  number(scores)(scale))
+    return scores
+
+
+def attention_softmax_backward(xp, g, p, scale):
+    """The gradient of scores before scaling, from that of their softmax p; written over g.  Both contiguous."""
+    n = p.shape[-1]
+    FAMILY.launch(xp, "softmax_backward", p, *rows_grid(p.size // n, n), g, p, g, I64(p.size // n), I64(n), number(p)(scale))
+    return g
+
+
+def register():
+    """Put the kernels in the place of the formulas on CuPy arrays."""
+    softmax.kernel("cupy")(_forward(softmax, False))
+    log_softmax.kernel("cupy")(_forward(log_softmax, True))
+    softmax.kernel("cupy", vjp="x")(_backward(softmax, "softmax_backward"))
+    log_softmax.kernel("cupy", vjp="x")(_backward(log_softmax, "log_softmax_backward"))

@@ -1,0 +1,158 @@
+"""What the kernels of whole rows, images and tables are run on: a line per computation, used by test_block_kernels.py and sanitized.py."""
+from dataclasses import dataclass, field
+
+import ml_dtypes
+import numpy as np
+
+import ringgrad.nn.functional as F
+from ringgrad import ops
+from ringgrad._core.tensor import wrap
+
+DTYPES = {"float64": np.dtype("float64"), "float32": np.dtype("float32"), "float16": np.dtype("float16"), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
+TOLERANCE = {"float64": 1e-12, "float32": 5e-6, "float16": 2.0**-9, "bfloat16": 2.0**-6}  # of the largest element
+
+
+@dataclass
+class Row:
+    """call(*tensors) for each list of shapes.  kernels: those that have to run.  make: {position: function(rng, shape)} of inputs that are no
+    random floats and take no gradient.  strided: the floats are every other column of wider arrays."""
+
+    name: str
+    call: object
+    shapes: list
+    kernels: tuple
+    make: dict = field(default_factory=dict)
+    dtypes: tuple = tuple(DTYPES)
+    scale: float = 1.0  # of the tolerance
+
+
+def ints(high):
+    return lambda rng, shape: rng.integers(0, high, shape)
+
+
+def targets(classes, ignored=False):
+    def make(rng, shape):
+        t = rng.integers(0, classes, shape)
+        if ignored and t.size > 1:
+            t.reshape(-1)[1] = -100
+        return t
+    return make
+
+
+def mask(rng, shape):
+    return rng.random(shape) < 0.7
+
+
+def pooled(kind, kernel, **options):
+    return lambda x: getattr(F, kind)(x, kernel, **options)
+
+
+def attend(causal):
+    return lambda q, k, v: ops.scaled_dot_product_attention(q, k, v, None, None, causal, 0.4, 1.0)[0]
+
+
+MATRICES = [[(3, 5)], [(1, 1)], [(7, 64)], [(2, 1030)], [(2, 9001)], [(2, 3, 33)]]
+ROWS = [
+    Row("softmax", lambda x: F.softmax(x, -1), MATRICES, ("softmax", "softmax_backward")),
+    Row("softmax of columns", lambda x: F.softmax(x, 0), [[(5, 3)], [(40, 2, 3)]], ("softmax", "softmax_backward")),
+    Row("log_softmax", lambda x: F.log_softmax(x, -1), MATRICES, ("softmax", "log_softmax_backward")),
+    *[Row(f"cross entropy, {reduction}", lambda x, t, reduction=reduction: F.cross_entropy(x, t, reduction=reduction),
+          [[(4, 7), (4,)], [(1, 1), (1,)], [(3, 1500), (3,)], [(2, 5, 3), (2, 3)]],
+          ("cross_entropy", "cross_entropy_backward"), {1: targets(1)} if reduction == "sum" else {1: targets(1, True)})
+      for reduction in ("mean", "sum", "none")],
+    Row("cross entropy, weighted and smoothed", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.2), [[(6, 5), (6,), (5,)]],
+        ("cross_entropy", "cross_entropy_backward"), {1: targets(5, True), 2: lambda rng, shape: rng.uniform(0.5, 2, shape)}),
+    Row("layer norm", lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[(3, 5), (5,), (5,)], [(40, 33), (33,), (33,)],
+        [(2, 1040), (1040,), (1040,)], [(2, 70, 16), (16,), (16,)]], ("norm_rows", "norm_rows_backward", "norm_weight_columns"), scale=4),
+    Row("layer norm of two dimensions, without weights", lambda x: F.layer_norm(x, x.shape[-2:]), [[(3, 5, 7)]],
+        ("norm_rows", "norm_rows_backward"), scale=4),
+    Row("rms norm", lambda x, w: F.rms_norm(x, x.shape[-1:], w, 1e-5), [[(3, 5), (5,)], [(9, 128), (128,)]], ("norm_rows", "norm_rows_backward"),
+        scale=4),
+    Row("group norm", lambda x, w, b: F.group_norm(x, 2, w, b), [[(2, 4, 3, 5), (4,), (4,)], [(3, 2, 40), (2,), (2,)], [(5, 6), (6,), (6,)]],
+        ("norm_rows", "norm_rows_backward", "norm_channels"), scale=4),
+    Row("batch norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [[(4, 3, 5, 2), (3,), (3,)], [(70, 5), (5,), (5,)],
+        [(3, 2, 100), (2,), (2,)]], ("norm_channels", "channels_apply", "channels_backward"), scale=8),
+    Row("batch norm in evaluation", lambda x, w, b: F.batch_norm(x, w.detach(), b.detach() ** 2 + 1, None, None),
+        [[(2, 3, 5), (3,), (3,)]], ("channels_apply",), scale=2),
+    Row("attention", attend(False), [[(2, 3, 4), (2, 5, 4), (2, 5, 6)]], ("attention_softmax", "softmax_backward"),
+        dtypes=("float64", "float32"), scale=4),
+    Row("causal attention", attend(True), [[(2, 5, 4), (2, 5, 4), (2, 5, 3)], [(1, 40, 8), (1, 40, 8), (1, 40, 8)]],
+        ("attention_softmax", "softmax_backward"), dtypes=("float64", "float32"), scale=4),
+    Row("dropout", lambda x, m: ops.masked_scale(x, m, 1.25), [[(3, 5), (3, 5)], [(8, 64), (8, 64)]], ("masked_scale",), {1: mask}),
+    Row("embedding, sorted", lambda t, i: F.embedding(i, t), [[(5, 3), (4, 2)], [(1, 1), (1,)], [(50, 130), (7,)]],
+        ("embedding_sorted",), {1: ints(1)}),
+    Row("embedding, sorted, many rows", lambda t, i: F.embedding(i, t, padding_idx=2, scale_grad_by_freq=True), [[(5, 3), (9, 2)]],
+        ("embedding_sorted",), {1: ints(5)}),
+    *[Row(f"max pool {k} {o}", pooled(f"max_pool{d}d", k, **o), shapes, ("max_pool", "max_pool_backward")) for d, k, o, shapes in [
+        (2, 2, {}, [[(2, 3, 4, 6)], [(1, 1, 2, 2)], [(1, 2, 5, 7)]]), (2, 3, {"stride": 2, "padding": 1}, [[(2, 2, 7, 8)]]),
+        (2, (3, 2), {"stride": (1, 2), "dilation": (2, 1), "ceil_mode": True}, [[(1, 2, 9, 6)]]), (1, 3, {"stride": 1}, [[(2, 1, 9)]]),
+        (3, 2, {}, [[(1, 2, 4, 3, 5)]]), (2, 16, {"stride": 3}, [[(1, 1, 20, 19)]])]],
+    *[Row(f"average pool {k} {o}", pooled(f"avg_pool{d}d", k, **o), shapes, ("avg_pool", "avg_pool_backward"), scale=2) for d, k, o, shapes in [
+        (2, 2, {}, [[(2, 3, 4, 6)], [(1, 2, 5, 7)]]), (2, 3, {"stride": 2, "padding": 1, "count_include_pad": False}, [[(2, 2, 7, 8)]]),
+        (2, 3, {"stride": 2, "padding": 1, "ceil_mode": True}, [[(1, 2, 8, 8)]]), (2, 2, {"divisor_override": 3}, [[(1, 1, 4, 4)]]),
+        (1, 3, {"stride": 1}, [[(2, 1, 9)]]), (3, 2, {}, [[(1, 2, 4, 3, 5)]])]],
+    *[Row(f"sum over {axis}", lambda x, axis=axis: ops.sum(x, axis), shapes, names, scale=8) for axis, shapes, names in [
+        ((-1,), [[(3, 5)], [(2, 3, 1100)], [(1, 1)]], ("reduce_rows",)), (None, [[(3, 5)], [(7, 9001)], [()]][:2], ("reduce_rows",)),
+        ((0,), [[(3, 5)], [(700, 33)], [(1, 40)]], ("reduce_columns", "reduce_chunks")), ((0, 1), [[(3, 5, 7)]], ("reduce_columns",))]],
+    *[Row(f"amax over {axis}", lambda x, axis=axis: ops.amax(x, axis), shapes, names) for axis, shapes, names in [
+        ((1,), [[(3, 5)], [(2, 40000)]], ("reduce_rows", "reduce_parts")), ((0,), [[(130, 37)]], ("reduce_columns",))]],
+]
+ATOMIC = Row("embedding, atomic", lambda t, i: F.embedding(i, t), [[(5, 3), (4, 2)], [(50, 130), (7,)]], ("embedding_atomic",), {1: ints(5)},
+             ("float64", "float32"))
+COUNTED = {"reduce_parts"}  # run for some shapes of their row only
+
+
+def inputs(row, shapes, dtype, strided):
+    """NumPy arrays for a call, floats rounded to `dtype`."""
+    rng = np.random.default_rng(sum(map(len, shapes)) + len(row.name))
+    found = []
+    for i, shape in enumerate(shapes):
+        if i in row.make:
+            a = row.make[i](rng, shape)
+            found.append(a.astype(dtype) if a.dtype.kind == "f" else a)
+        else:
+            wide = rng.standard_normal((*shape[:-1], 2 * shape[-1]) if strided and shape else shape).astype(dtype)
+            found.append(wide[..., ::2] if strided and shape else wide)
+    return found
+
+
+def compute(row, arrays, place):
+    """The result and the gradients of the floating inputs, as NumPy arrays.  place: makes the arrays of a device."""
+    tensors = [wrap(place(a), requires_grad=i not in row.make) for i, a in enumerate(arrays)]
+    out = row.call(*tensors)
+    seed = np.random.default_rng(1).standard_normal(tuple(out.shape)).astype(out._data.dtype)
+    if out.requires_grad:
+        out.backward(wrap(place(seed)))
+    results = [out.detach(), *[t.grad for i, t in enumerate(tensors) if i not in row.make and t.grad is not None]]
+    return [t._data.get() if hasattr(t._data, "get") else t._data for t in results]
+
+
+def on_host(a):
+    """A plain array in float64 where it is a float."""
+    return a.astype(np.float64) if a.dtype.kind in "fV" or a.dtype.name == "bfloat16" else a
+
+
+def check(row, xp, dtype, strided=False, both_orders=True):
+    """AssertionError unless a row gives on the emulated device what the formula gives in float64."""
+    for shapes in row.shapes:
+        arrays = inputs(row, shapes, DTYPES[dtype], strided)
+        xp.launched.clear()
+        got = compute(row, arrays, xp.place)
+        expected = () if strided and row.name.startswith(("sum", "amax")) else row.kernels  # those run the formula
+        missing = set(expected) - xp.launched - COUNTED
+        assert not missing, f"{shapes}: {', '.join(missing)} did not run, but {', '.join(sorted(xp.launched))}"
+        want = compute(row, [on_host(a) for a in arrays], np.asarray)
+        assert len(got) == len(want)
+        for i, (a, b) in enumerate(zip(got, want)):
+            assert a.dtype == DTYPES[dtype] and a.shape == b.shape, f"{shapes}: {a.dtype} {a.shape} {b.shape}"
+            b = b.astype(np.float64)
+            room = TOLERANCE[dtype] * row.scale * max(1.0, np.abs(b).max(initial=0))
+            np.testing.assert_allclose(a.astype(np.float64), b, rtol=0, atol=room, err_msg=f"{shapes}: output, then gradients, number {i}")
+        if both_orders:
+            for module in xp.modules.values():
+                module.backwards(True)
+            again = compute(row, arrays, xp.place)
+            for module in xp.modules.values():
+                module.backwards(False)
+            for a, b in zip(got, again):
+                assert a.tobytes() == b.tobytes(), f"{shapes}: the order in which threads run changes the result: a barrier is missing"

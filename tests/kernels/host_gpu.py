@@ -1,0 +1,227 @@
+"""A GPU on the host, to run the CUDA sources without one: `device()` stands where CuPy does, with arrays of NumPy and kernels compiled by g++.
+
+    xp = host_gpu.device(folder)
+    x = xp.asarray(values)
+    module = xp.RawModule(code=source)             # compiled once per text
+    module.get_function("name")((blocks,), (threads,), (x, out, np.int64(n)))
+
+It checks what CUDA does not: that each argument has the type the kernel declares, that arrays are contiguous, and that no thread waits for
+others that have ended.  Arrays made by `empty` are full of nan, so that what a kernel does not write shows.
+"""
+import ctypes
+import hashlib
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+
+from ringgrad import _backends, kernels
+from ringgrad._backends import BACKENDS
+from ringgrad._core.op import REGISTRY
+
+HERE = Path(__file__).parent / "host"
+TIMEOUT_S = 180
+ERRORS = {1: "a barrier was not reached by all threads of its block or warp", 2: "the grid or block is empty or too large"}
+CODES = {"float16": "f2", "bfloat16": "bf", "float32": "f4", "float64": "f8", "bool": "b1"}
+
+
+class Pointer:
+    """What CuPy calls `array.data`: the address."""
+
+    def __init__(self, array):
+        self.ptr = array.ctypes.data
+
+
+class DeviceArray(np.ndarray):
+    """An array on the emulated device."""
+
+    data = property(Pointer)
+    device = property(lambda self: Device())
+
+    def get(self):
+        """The values as a plain array."""
+        return self.view(np.ndarray).copy()
+
+
+class Device:
+    """CuPy's device object: a context manager that changes nothing."""
+
+    id = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        pass
+
+
+def compiler():
+    """The path of g++, or None."""
+    return shutil.which("g++")
+
+
+def on_device(value):
+    """NumPy's results as arrays of the device, scalars too: CuPy knows only 0-d arrays."""
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(on_device, value))
+    return np.asarray(value).view(DeviceArray) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+class device:  # noqa: N801 - used like a module
+    """NumPy's functions on DeviceArrays, and RawModule."""
+
+    ndarray = DeviceArray
+
+    def __init__(self, folder, sanitize=False):
+        self.folder, self.sanitize, self.modules, self.launched = Path(folder), sanitize, {}, set()
+
+    def __getattr__(self, name):
+        value = getattr(np, name)
+        if not callable(value) or isinstance(value, type):
+            return value
+
+        def call(*args, **kwargs):
+            return on_device(value(*args, **kwargs))
+        return call
+
+    def empty(self, shape, dtype=np.float32):
+        """An array full of nan, or of the largest odd number."""
+        out = np.empty(shape, dtype)
+        out.reshape(-1).view(np.uint8)[...] = 0xff if out.dtype.kind != "b" else 1
+        return out.view(DeviceArray)
+
+    def place(self, array):
+        """An array on the device in memory of its own, with the strides of `array`."""
+        base = array if array.base is None or not isinstance(array.base, np.ndarray) else array.base
+        copy = base.copy().view(DeviceArray)
+        return copy[..., ::2] if base is not array and array.shape != base.shape else copy
+
+    def empty_like(self, x, dtype=None):
+        """`empty` in the shape of x."""
+        return self.empty(x.shape, dtype or x.dtype)
+
+    def RawModule(self, code, options=()):
+        """Compiled code: the same library for the same text."""
+        if code not in self.modules:
+            self.modules[code] = Module(self, code)
+        return self.modules[code]
+
+
+class Module:
+    """The kernels of one source."""
+
+    def __init__(self, xp, code):
+        self.xp, self.names = xp, re.findall(r"KERNEL\s+(\w+)\(", code) or re.findall(r"__global__ void (\w+)\(", code)
+        self.library = ctypes.CDLL(str(build(code, self.names, xp.folder, xp.sanitize)))
+
+    def get_function(self, name):
+        """Launches a kernel: f(grid, block, arguments)."""
+        text = ctypes.create_string_buffer(4096)
+        getattr(self.library, f"signature_{name}")(text)
+        expected, launch = text.value.decode().split(), getattr(self.library, f"launch_{name}")
+
+        def run(grid, block, arguments):
+            assert len(arguments) == len(expected), f"{name} takes {len(expected)} arguments, got {len(arguments)}"
+            kept = [_argument(name, i, a, code) for i, (a, code) in enumerate(zip(arguments, expected))]
+            pointers = (ctypes.c_void_p * len(kept))(*(ctypes.addressof(k) for k in kept))
+            sizes = [(ctypes.c_uint * 3)(*([*size, 1, 1][:3])) for size in (grid, block)]
+            error = launch(*sizes, pointers)
+            self.xp.launched.add(name)
+            assert not error, f"{name}: {ERRORS[error]}"
+        return run
+
+    def backwards(self, on):
+        """Run the threads of a block from the last to the first."""
+        ctypes.c_int.in_dll(self.library, "emulator_order").value = -1 if on else 1
+
+
+def _argument(name, i, a, code):
+    """One argument as a ctypes object.  AssertionError unless it is what the kernel declares."""
+    if code.startswith("*"):
+        if a is None or isinstance(a, np.intp) and not a:
+            return ctypes.c_void_p(0)
+        assert type(a) is DeviceArray, f"{name}: argument {i} is {type(a)}, not an array on the device"
+        found = CODES.get(a.dtype.name, a.dtype.str[1:])
+        assert found == code[1:], f"{name}: argument {i} is an array of {a.dtype} but the kernel reads {code[1:]}"
+        assert a.flags.c_contiguous, f"{name}: argument {i} is not contiguous"
+        return ctypes.c_void_p(a.ctypes.data)
+    assert isinstance(a, np.generic) and a.dtype.str[1:] == code, f"{name}: argument {i} is {type(a)} but the kernel takes {code}"
+    return (ctypes.c_char * a.nbytes).from_buffer_copy(a.tobytes())
+
+
+def build(code, names, folder, sanitize):
+    """The shared library of a source.  AssertionError with the compiler's words when it does not compile."""
+    options = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g"] if sanitize else []
+    stem = hashlib.sha256((code + str(sanitize)).encode()).hexdigest()[:16]
+    library = Path(folder) / f"{stem}.so"
+    if not library.exists():
+        launchers = "\n".join(f"LAUNCHER({name}, {name})" for name in names)
+        (Path(folder) / f"{stem}.cpp").write_text(f'#include "emulator.hpp"\n#define EMULATED\n{code}\n{launchers}\n')
+        command = [compiler(), "-std=c++17", "-O1", "-ffp-contract=off", "-w", f"-I{HERE}", *options, "-shared", "-fPIC", f"{stem}.cpp",
+                   "-o", library.name]
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
+        assert result.returncode == 0, result.stderr
+    return library
+
+
+
+class Backend:
+    """What `ringgrad._backends.cupy_` is for CuPy, for the emulated device."""
+
+    name, Array, ARRAY_TYPES, COMPUTES_HALF_IN_FLOAT32 = "cupy", DeviceArray, (DeviceArray,), False
+
+    def __init__(self, xp):
+        self.xp = xp
+
+    def asarray(self, x, dtype=None):
+        return self.xp.asarray(x, dtype=dtype)
+
+    def from_host(self, array, index=None, stream=None):
+        return self.xp.array(array)
+
+    def to_host(self, array):
+        return array.get()
+
+    def move(self, array, index):
+        return array
+
+    def index_of(self, array):
+        return 0
+
+    def data_ptr(self, array):
+        return array.data.ptr
+
+    def require_device(self, index=None):
+        pass
+
+    def synchronize(self, index=None):
+        pass
+
+    def scalar(self, value, dtype):
+        return np.asarray(value).astype(dtype)[()]
+
+    def on_device_of(self, array):
+        return Device()
+
+
+class plugged:  # noqa: N801 - used with `with`
+    """Inside the block, DeviceArrays are CUDA tensors and the kernels of ringgrad run on them."""
+
+    def __init__(self, xp):
+        self.xp = xp
+
+    def __enter__(self):
+        self.before = {name: dict(op.overrides) for name, op in REGISTRY.items()}
+        BACKENDS[DeviceArray] = backend = Backend(self.xp)
+        self.load, _backends.load_cuda = _backends.load_cuda, lambda: backend
+        kernels.register()
+        return self.xp
+
+    def __exit__(self, *error):
+        del BACKENDS[DeviceArray]
+        _backends.load_cuda = self.load
+        for name, overrides in self.before.items():
+            REGISTRY[name].overrides = overrides
+            REGISTRY[name].kernels.clear()

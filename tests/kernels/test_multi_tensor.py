@@ -1,0 +1,112 @@
+"""Optimizer steps and clipping of many arrays in one launch, run on the host (host_gpu.py), beside the rules of the CPU."""
+import host_gpu
+import ml_dtypes
+import numpy as np
+import pytest
+
+import ringgrad
+from ringgrad._core.tensor import wrap
+from ringgrad.kernels import multi_tensor
+
+pytestmark = pytest.mark.skipif(host_gpu.compiler() is None, reason="no g++ on the PATH to compile the CUDA sources with")
+
+SHAPES = [(3, 5), (1,), (multi_tensor.CHUNK + 3,), (2, 3, 4), ()]
+OPTIMIZERS = {
+    "SGD": ("SGD", {"lr": 0.1}), "momentum": ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.01}),
+    "Nesterov, up": ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "maximize": True}),
+    "Adam": ("Adam", {"lr": 0.01, "weight_decay": 0.1}), "AMSGrad, up": ("Adam", {"lr": 0.01, "amsgrad": True, "maximize": True}),
+    "AdamW": ("AdamW", {"lr": 0.01, "betas": (0.8, 0.95)}), "AdamW, capturable": ("AdamW", {"lr": 0.01, "capturable": True}),
+    "AdamW, fused": ("AdamW", {"lr": 0.01, "fused": True}),
+}
+TOLERANCE = {"float64": 1e-12, "float32": 2e-6, "bfloat16": 2.0**-7, "float16": 2.0**-9}
+
+
+@pytest.fixture(scope="module")
+def xp(tmp_path_factory):
+    with host_gpu.plugged(host_gpu.device(tmp_path_factory.mktemp("kernels"))) as xp:
+        yield xp
+
+
+def path(place, name, options, dtype, steps=3):
+    rng = np.random.default_rng(0)
+    make = lambda s: wrap(place(rng.standard_normal(s).astype(dtype)))  # noqa: E731
+    params = [make(s).requires_grad_() for s in SHAPES]
+    if place is np.asarray:
+        options = {k: v for k, v in options.items() if k != "capturable"}
+    optimizer = getattr(ringgrad.optim, name)(params, **options)
+    for n in range(steps):
+        for p in params:
+            p.grad = make(p.shape)
+        params[1].grad = params[1].grad if n else None  # one parameter begins a step later
+        optimizer.step()
+    return [np.asarray(p._data.view(np.ndarray), np.float64) for p in params], optimizer
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("key", OPTIMIZERS)
+def test_a_step_is_the_rules_step(xp, key, dtype):
+    name, options = OPTIMIZERS[key]
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    xp.launched.clear()
+    got, optimizer = path(xp.place, name, options, kind)
+    assert {"sgd_step" if name == "SGD" else "adam_step"} <= xp.launched
+    assert ("advance_steps" in xp.launched) == bool(options.get("capturable") or options.get("fused"))
+    want, _ = path(np.asarray, name, options, kind)
+    for a, b in zip(got, want):
+        np.testing.assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    if name != "SGD":
+        assert [float(optimizer.state[p]["step"]._data) for p in optimizer.param_groups[0]["params"]] == [3, 2, 3, 3, 3]
+
+
+@pytest.mark.parametrize("name", ["SGD", "AdamW"])
+def test_scale_and_inf_stay_on_the_device(xp, name):
+    p = wrap(xp.place(np.ones(5, np.float32))).requires_grad_()
+    q = ringgrad.ones(5).requires_grad_()
+    ours, rules = (getattr(ringgrad.optim, name)([t], lr=0.1, fused=True) for t in (p, q))
+    for found in (0.0, 1.0, 0.0):
+        for t, optimizer, place in ((p, ours, xp.place), (q, rules, np.asarray)):
+            t.grad = wrap(place(np.arange(5, dtype=np.float32) * 8))
+            optimizer.grad_scale, optimizer.found_inf = (wrap(place(np.array([v], np.float32))) for v in (8.0, found))
+            optimizer.step()
+        if not found:
+            np.testing.assert_allclose(p.grad._data, np.arange(5))
+        np.testing.assert_allclose(p.detach()._data, q.detach()._data, rtol=1e-6)
+    if name == "AdamW":
+        assert float(ours.state[p]["step"]._data) == 2
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_master_weights(xp, dtype):
+    """Parameters of half precision follow float32 ones, whose small steps they could not take themselves."""
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    p, g = xp.place(np.ones(7, kind)), xp.place(np.full(7, 1, kind))
+    master, mean, square = (xp.place(np.full(7, v, np.float32)) for v in (1, 0, 0))
+    table = multi_tensor.Table(xp, [[p], [g], [mean], [square], None, [master]])
+    q = ringgrad.ones(7).requires_grad_()
+    rules = ringgrad.optim.AdamW([q], lr=1e-4)
+    for n in range(1, 4):
+        q.grad = ringgrad.ones(7)
+        rules.step()
+        multi_tensor.adam(xp, table, xp.place(np.array([1e-4], np.float32)), xp.place(np.array([n], np.float32)), betas=(0.9, 0.999), eps=1e-8,
+                          weight_decay=0.01, decoupled=True, maximize=False)
+    np.testing.assert_allclose(master, q.detach().numpy(), rtol=1e-6)
+    np.testing.assert_array_equal(p.get(), master.get().astype(kind))
+
+
+@pytest.mark.parametrize("most", [0.5, 1e9])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_clipping(xp, dtype, most):
+    kind = np.dtype(getattr(ml_dtypes, dtype, dtype))
+    rng = np.random.default_rng(0)
+    values = [rng.standard_normal(s).astype(kind) for s in SHAPES]
+    found = []
+    for place in (xp.place, np.asarray):
+        params = [wrap(place(np.zeros(s, kind))).requires_grad_() for s in SHAPES]
+        for p, g in zip(params, values):
+            p.grad = wrap(place(g.copy()))
+        xp.launched.clear()
+        norm = ringgrad.nn.utils.clip_grad_norm_(params, most)
+        assert ("norm_and_factor" in xp.launched) == (place is not np.asarray)
+        found.append([np.asarray(t._data.view(np.ndarray), np.float64) for t in (norm, *(p.grad for p in params))])
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=4 * TOLERANCE[dtype], atol=TOLERANCE[dtype])
