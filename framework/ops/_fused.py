@@ -228,7 +228,7 @@ def _(g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     return gq, product(np, scores.swapaxes(-1, -2), q) if needs[1] else None, gv, None
 
 
-# -- normalisation: by rows (layer norm), by channels (batch norm) -----------------------------------------------------
+# -- normalisation: by rows (layer norm), by channels (batch norm), by groups ------------------------------------------
 
 def _row_length(x, axes, *parameters):
     """Elements per row where `axes` are the last ones and parameters have one element for each of those; otherwise 0."""
@@ -287,6 +287,32 @@ def _(g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs):
     else:
         return NotImplemented
     gw, gb = sums.astype(F32).reshape(2, *like)
+    return gx, gw if needs[1] else None, gb if needs[2] else None
+
+
+def _by_groups(x, groups):
+    """(N, C, *) -> (N * groups, channels of a group, area)"""
+    return x.reshape(x.shape[0] * groups, x.shape[1] // groups, math.prod(x.shape[2:]))
+
+
+@override("group_normalize")
+def _(x, weight=None, bias=None, groups=1, eps=1e-5):
+    if not _fit(x, weight, bias):
+        return NotImplemented
+    from . import _loops as loops
+    y = np.empty(x.shape, F32)
+    loops.normalize_groups(_by_groups(x, groups), groups, _flat(weight), _flat(bias), F32.type(eps), _by_groups(y, groups))
+    return y
+
+
+@override("group_normalize", vjp="x")
+def _(g, x, weight, groups, eps, needs):
+    if not _fit(g, x, weight) or not needs[0]:
+        return NotImplemented
+    from . import _loops as loops
+    gx, sums = np.empty(x.shape, F32), np.zeros((2, x.shape[1]))
+    loops.normalize_groups_gradient(_by_groups(g, groups), _by_groups(x, groups), groups, _flat(weight), F32.type(eps), _by_groups(gx, groups), *sums)
+    gw, gb = sums.astype(F32).reshape(2, -1, *(1,) * (x.ndim - 2))
     return gx, gw if needs[1] else None, gb if needs[2] else None
 
 

@@ -71,6 +71,44 @@ def normalize_rows_gradient(g, x, weight, eps, center, gx, gw, gb):
 
 
 @loop
+def normalize_groups(x, groups, weight, bias, eps, y):
+    """Each of x standardized, times weight, plus bias of its channels.  x: (N * groups, channels of a group, area);  weight, bias: (C) or None."""
+    for i in range(len(x)):
+        mean, rstd = _moments(x[i].reshape(-1), eps, True)
+        first = i % groups * x.shape[1]
+        for c in range(x.shape[1]):
+            scale = rstd if weight is None else rstd * weight[first + c]
+            shift = ZERO if bias is None else bias[first + c]
+            for j in range(x.shape[2]):
+                y[i, c, j] = (x[i, c, j] - mean) * scale + shift
+
+
+@loop
+def normalize_groups_gradient(g, x, groups, weight, eps, gx, gw, gb):
+    """The gradients of `normalize_groups`.  gw and gb: (C) in double precision, zeros to begin with."""
+    for i in range(len(x)):
+        mean, rstd = _moments(x[i].reshape(-1), eps, True)
+        first, level, slope = i % groups * x.shape[1], ZERO, ZERO
+        for c in range(x.shape[1]):
+            a, b = ZERO, ZERO
+            for j in range(x.shape[2]):
+                a += g[i, c, j]
+                b += g[i, c, j] * (x[i, c, j] - mean)
+            b *= rstd
+            gb[first + c] += a
+            gw[first + c] += b
+            w = ONE if weight is None else weight[first + c]
+            level += a * w
+            slope += b * w
+        level /= F(x[i].size)
+        slope /= F(x[i].size)
+        for c in range(x.shape[1]):
+            w = ONE if weight is None else weight[first + c]
+            for j in range(x.shape[2]):
+                gx[i, c, j] = rstd * (g[i, c, j] * w - level - (x[i, c, j] - mean) * rstd * slope)
+
+
+@loop
 def normalize_channels(x, scale, shift, y):
     """y = x * scale + shift, one pair per channel.  x: (N, C, area)"""
     for i in range(x.shape[0]):

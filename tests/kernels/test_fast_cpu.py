@@ -52,6 +52,8 @@ ROWS = [  # label, function, shapes of its inputs, the loops it goes through
     ("rms_norm", lambda x, w: F.rms_norm(x, (37,), w), [(800, 37), (37,)], "normalize_rows"),
     ("batch_norm", batch_norm, [(20, 7, 13, 11), (7,), (7,)], "normalize_channels normalize_channels_gradient channel_sums"),
     ("batch_norm of sequences", batch_norm, [(20, 7, 143), (7,), (7,)], "normalize_channels"),
+    ("group_norm", lambda x, w, b: F.group_norm(x, 3, w, b), [(10, 12, 13, 11), (12,), (12,)], "normalize_groups normalize_groups_gradient"),
+    ("group_norm without parameters", lambda x: F.group_norm(x, 4), [(20, 8, 143)], "normalize_groups normalize_groups_gradient"),
     ("attention", F.scaled_dot_product_attention, [(8, 4, 50, 16)] * 3, "attention_softmax attention_softmax_gradient"),
     ("attention, causal", lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True), [(8, 4, 50, 16)] * 3,
      "attention_softmax"),
