@@ -107,7 +107,7 @@ def main():
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
-        stopping.load_state_dict(state["stopping"])
+        stopping.load_state_dict(state.get("stopping", stopping.state_dict()))
         first, losses = state["epoch"], state["losses"]
     events = None
     if rank == 0:
