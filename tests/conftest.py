@@ -24,6 +24,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# A shell without job control starts what runs in its background with SIGINT ignored, and children inherit that; the tests send it to theirs.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # What a function given to world(n) runs under: it is found again by file and name, called, and its result written down.
 _CALL_FUNCTION = """
 import importlib.util, os, pickle, sys
