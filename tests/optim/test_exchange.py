@@ -8,7 +8,7 @@ import pytest
 
 import ringgrad
 
-from .test_against_torch import ROWS, for_optimizer, ours, theirs
+from .option_rows import ROWS, for_optimizer, ours, theirs
 from .test_schedules import ROWS as SCHEDULES
 from .test_schedules import advance, two_groups
 
