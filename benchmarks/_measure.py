@@ -1,4 +1,6 @@
 """How times are taken: CPU time of one thread, contenders interleaved in one run, the best of several rounds."""
+import ctypes
+import glob
 import os
 import platform
 import time
@@ -36,12 +38,30 @@ def machine(torch):
     import numpy
     config = numpy.show_config(mode="dicts")["Build Dependencies"]["blas"]
     features = [f for f in ("AVX512F", "AVX2") if numpy._core._multiarray_umath.__cpu_features__.get(f)]
-    lines = [f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, {'/'.join(features)}, Python {platform.python_version()}",
-             f"NumPy {numpy.__version__} with {config['name']} {config['version']}"
+    lines = [f"{_processor()}, {os.cpu_count()} cores, {'/'.join(features)}, Python {platform.python_version()}",
+             f"NumPy {numpy.__version__} with {config['name']} {config['version']}, kernels: {_openblas_kernels(numpy)}"
              f" (OPENBLAS_CORETYPE={os.environ.get('OPENBLAS_CORETYPE', 'unset')})"]
     if torch:
         lines.append(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, one thread")
     return "\n".join(lines)
+
+
+def _processor():
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _openblas_kernels(numpy):
+    """The processor for which OpenBLAS, in NumPy's wheels, picked its kernels."""
+    for path in glob.glob(os.path.join(os.path.dirname(os.path.dirname(numpy.__file__)), "numpy.libs", "libscipy_openblas*")):
+        name = getattr(ctypes.CDLL(path), "scipy_openblas_get_corename64_", None)
+        if name is not None:
+            name.restype = ctypes.c_char_p
+            return name().decode()
+    return "unknown"
 
 
 def table(title, header, rows):

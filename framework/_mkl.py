@@ -1,7 +1,8 @@
 """Intel's MKL (extra `mkl`) where it is installed: large matrix products, and functions of whole arrays that NumPy lacks.
 
-On Intel processors its products are about a fifth faster than those of the OpenBLAS in NumPy's wheels (`python -m benchmarks steps` prints
-both), and torch's wheels use it too.  RINGGRAD_MKL=0 turns it off.  The library is opened when a large array first asks for it.
+On Intel processors its products are about a fifth faster than those of the OpenBLAS in NumPy's wheels, and torch's wheels use it too.  On others it
+takes paths that are slower than OpenBLAS's and NumPy's own (AMD Zen 5: products take twice as long), so there it stays unused.  RINGGRAD_MKL=0 turns
+it off everywhere, RINGGRAD_MKL=1 on; `python -m benchmarks steps` prints both.  The library is opened when a large array first asks for it.
 """
 import ctypes
 import functools
@@ -22,8 +23,18 @@ _HIGH_ACCURACY = 1  # VML_LA: within one unit in the last place
 _TYPES = {np.dtype(np.float32): ("cblas_sgemm", ctypes.c_float), np.dtype(np.float64): ("cblas_dgemm", ctypes.c_double)}
 _FUNCTIONS = {"cdf_norm": "vmsCdfNorm", "exp": "vmsExp"}
 
-_found = glob.glob(os.path.join(sys.prefix, "lib", "libmkl_rt.so*")) if flag("RINGGRAD_MKL", True) else []
-PRESENT = bool(_found)
+
+def _intel(path="/proc/cpuinfo"):
+    """Whether the processor is one of Intel's.  True where that cannot be read."""
+    try:
+        with open(path, "rb", 0) as file:
+            return b"GenuineIntel" in file.read(512)
+    except OSError:
+        return True
+
+
+_found = glob.glob(os.path.join(sys.prefix, "lib", "libmkl_rt.so*"))
+PRESENT = bool(_found) and flag("RINGGRAD_MKL", _intel())  # and to be used
 
 
 @functools.cache

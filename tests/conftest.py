@@ -24,6 +24,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+os.environ.setdefault("RINGGRAD_MKL", "1")  # where it is installed, MKL is tested on every processor
+
 # A shell without job control starts what runs in its background with SIGINT ignored, and children inherit that; the tests send it to theirs.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -96,3 +96,11 @@ def test_gelu_with_and_without(monkeypatch):
     np.testing.assert_allclose(value, _gelu.gelu32(x), atol=2e-6)
     np.testing.assert_allclose(gradient, _gelu.gelu_gradient32(g, x), atol=1e-5)
     assert (value != _gelu.gelu32(x)).any()
+
+
+@pytest.mark.parametrize("vendor, used", [("GenuineIntel", True), ("AuthenticAMD", False)])
+def test_only_intels_processors_use_it_unasked(vendor, used, tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text(f"processor\t: 0\nvendor_id\t: {vendor}\ncpu family\t: 6\n")
+    assert _mkl._intel(file) is used
+    assert _mkl._intel(tmp_path / "none") is True
