@@ -205,15 +205,16 @@ def attention_softmax(x, high, scale, queries, causal):
     keys = x.shape[1]
     for i in range(len(x)):
         n = min(i % queries + 1, keys) if causal else keys
-        row = x[i]
-        seen = row[:n]
+        row, total = x[i], ZERO
         top = high
-        if not scale * (seen[0] - high) >= FAR_BELOW:  # the row may lose digits to a maximum that is not its own (or to nan)
-            top = largest(seen)
-        total = _exponentials(seen, top, scale, seen)
+        if not scale * (row[0] - high) >= FAR_BELOW:  # the row may lose digits to a maximum that is not its own (or to nan)
+            top = largest(row[:n])
+        for j in range(n):  # not `_exponentials`: a loop whose source and target may be the same memory is not vectorised
+            row[j] = exp((row[j] - top) * scale)
+            total += row[j]
         inverse = ONE / total
         for j in range(n):
-            seen[j] *= inverse
+            row[j] *= inverse
         row[n:] = ZERO
 
 
@@ -228,5 +229,4 @@ def attention_softmax_gradient(g, p, scale, queries, causal):
             mean += g[i, j] * p[i, j]
         for j in range(n):
             g[i, j] = p[i, j] * (g[i, j] - mean) * scale
-        for j in range(n, keys):
-            g[i, j] = ZERO
+        g[i, n:] = ZERO
