@@ -13,6 +13,7 @@ from .._core.op import REGISTRY
 from .._core.recording import F32
 from .._numba import available
 from .attention import _product as product
+from .attention import _room as room
 from .cross_entropy import _checked as targets
 from .cross_entropy import _reduced as reduced
 from .pool import _check as check
@@ -216,7 +217,8 @@ def _(g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
         return NotImplemented
     from . import _loops_exp as loops
     g = g[0]
-    gv = product(np, (p if kept is None else p * kept * keep_scale).swapaxes(-1, -2), g) if needs[2] else None
+    room_q, room_k, room_v = room(np, q, k, v, needs)
+    gv = product(np, (p if kept is None else p * kept * keep_scale).swapaxes(-1, -2), g, room_v) if needs[2] else None
     if not (needs[0] or needs[1]):
         return None, None, gv, None
     scores = np.ascontiguousarray(np.matmul(g, v.swapaxes(-1, -2)))
@@ -224,8 +226,8 @@ def _(g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
         scores *= kept
         scores *= keep_scale
     loops.attention_softmax_gradient(_rows(scores), _rows(p), F32.type(scale), p.shape[-2], causal)
-    gq = product(np, scores, k) if needs[0] else None
-    return gq, product(np, scores.swapaxes(-1, -2), q) if needs[1] else None, gv, None
+    gq = product(np, scores, k, room_q) if needs[0] else None
+    return gq, product(np, scores.swapaxes(-1, -2), q, room_k) if needs[1] else None, gv, None
 
 
 # -- normalisation: by rows (layer norm), by channels (batch norm), by groups ------------------------------------------

@@ -61,7 +61,8 @@ def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     else:
         q, k, v, g, p = [_wide(a) for a in (q, k, v, g, p)]
     dropped = p if kept is None else p * kept * keep_scale
-    gv = _product(xp, xp.swapaxes(dropped, -1, -2), g) if needs[2] else None
+    room_q, room_k, room_v = _room(xp, q, k, v, needs)
+    gv = _product(xp, xp.swapaxes(dropped, -1, -2), g, room_v) if needs[2] else None
     if not (needs[0] or needs[1] or needs[3]):
         return None, None, gv, None
     gp = run(matmul, xp, g, xp.swapaxes(v, -1, -2))
@@ -73,8 +74,8 @@ def _(xp, g, q, k, v, mask, kept, out, causal, scale, keep_scale, needs):
     else:
         gp = p * (gp - xp.sum(gp * p, axis=-1, keepdims=True))
     scaled = gp * scale
-    gq = _product(xp, scaled, k) if needs[0] else None
-    gk = _product(xp, xp.swapaxes(scaled, -1, -2), q) if needs[1] else None
+    gq = _product(xp, scaled, k, room_q) if needs[0] else None
+    gk = _product(xp, xp.swapaxes(scaled, -1, -2), q, room_k) if needs[1] else None
     return gq, gk, gv, gp if needs[3] else None
 
 
@@ -115,10 +116,23 @@ def _wide(a):
     return a.astype(np.float32) if isinstance(a, np.ndarray) and a.dtype.itemsize == 2 else a
 
 
-def _product(xp, a, b):
-    """a @ b; on the CPU with the last batch dimension, the heads, stored next to the features, which is where models want them next."""
+def _product(xp, a, b, out=None):
+    """a @ b, on the CPU in `out`, or with the last batch dimension, the heads, stored next to the features, which is where models want them next."""
     if xp is not np or a.ndim < 3 or a.shape[:-2] != b.shape[:-2]:
         return run(matmul, xp, a, b)
-    *batch, heads, rows, _ = (1,) * (a.ndim == 3) + a.shape
-    y = np.empty((*batch, rows, heads, b.shape[-1]), a.dtype).swapaxes(-2, -3).reshape(*a.shape[:-1], b.shape[-1])
-    return np.matmul(a, b, out=y)
+    if out is None:
+        *batch, heads, rows, _ = (1,) * (a.ndim == 3) + a.shape
+        out = np.empty((*batch, rows, heads, b.shape[-1]), a.dtype).swapaxes(-2, -3).reshape(*a.shape[:-1], b.shape[-1])
+    return np.matmul(a, b, out=out)
+
+
+def _room(xp, q, k, v, needs):
+    """Memory for the gradients of q, k and v: (*B, heads, L, D), where these are pieces of one array; else Nones.
+
+    The gradients stand side by side in it, as their operands probably do, so that the rule of `split` has nothing to copy.
+    """
+    if xp is not np or q.base is None or not (q.base is k.base is v.base and q.shape == k.shape == v.shape and q.ndim > 3 and all(needs[:3])):
+        return None, None, None
+    *batch, heads, rows, features = q.shape
+    room = np.empty((*batch, rows, 3, heads, features), q.dtype)
+    return [room[..., i, :, :].swapaxes(-2, -3) for i in range(3)]

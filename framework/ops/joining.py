@@ -1,4 +1,6 @@
 """Several tensors in one, and one in several."""
+import numpy as np
+
 from .._core.op import op
 from .._core.promotion import same
 from ._run import zeros_beside
@@ -80,6 +82,12 @@ def _(xp, g, x_shape, indices, axis):
                            for p, a, b in zip(g, cuts, cuts[1:])], axis)
 
 
+@split.kernel("numpy", vjp="x")
+def _(xp, g, x_shape, indices, axis):
+    whole = _side_by_side(g, axis)
+    return whole if whole is not None and whole.shape == x_shape else split.rules[0].fn(xp, g, x_shape, indices, axis)
+
+
 @op(view=True, several=True, grad_name="Unbind")
 def unstack(xp, x, axis: int = 0):
     """The parts of `x` at each place of `axis`, without that dimension: views.  (*a, n, *b) -> n times (*a, *b)"""
@@ -91,3 +99,30 @@ def unstack(xp, x, axis: int = 0):
 def _(xp, g, axis):
     beside = next(p for p in g if p is not None)
     return xp.stack([zeros_beside(beside, beside.shape) if p is None else p for p in g], axis)
+
+
+@unstack.kernel("numpy", vjp="x")
+def _(xp, g, axis):
+    whole = None if any(p is None for p in g) else _side_by_side([np.expand_dims(p, axis) for p in g], axis)
+    return unstack.rules[0].fn(xp, g, axis) if whole is None else whole
+
+
+def _side_by_side(parts, axis):
+    """The array whose pieces along `axis` are `parts`, where they are that: equal pieces of memory at equal distances.  Else None.
+
+    The gradients of attention come so (`attention._room`); then nothing has to be copied.
+    """
+    first = parts[0]
+    if first is None or not first.size or first.base is None or type(first.base) is not np.ndarray or not first.base.flags.c_contiguous:
+        return None
+    places = []
+    for p in parts:
+        if p is None or p.base is not first.base or p.shape != first.shape or p.dtype != first.dtype or p.strides != first.strides:
+            return None
+        places.append(p.__array_interface__["data"][0])
+    size, step = first.shape[axis], places[1] - places[0] if len(places) > 1 else 0
+    if step <= 0 or any(b - a != step for a, b in zip(places, places[1:])) or size > 1 and first.strides[axis] * size != step:
+        return None
+    shape, strides = list(first.shape), list(first.strides)
+    shape[axis], strides[axis] = size * len(parts), step // size
+    return np.ndarray(shape, first.dtype, first.base, places[0] - first.base.__array_interface__["data"][0], strides)
