@@ -4,14 +4,14 @@ import re
 from ._state import state
 
 KINDS = ("cpu", "cuda", "ipu", "xpu", "mkldnn", "opengl", "opencl", "ideep", "hip", "ve", "fpga", "maia", "xla", "lazy", "vulkan", "mps", "meta",
-         "hpu", "mtia", "privateuseone")  # torch's; tensors live on the first two only
+         "hpu", "mtia", "privateuseone")  # torch's; tensors live on cpu, cuda and, without values, on meta
 
 
 class device:  # noqa: N801 - torch spells it in lower case
     """A place for tensors: `type` ("cpu" or "cuda") and `index` (None means the current one).
 
-    device("cuda:1") == device("cuda", 1); device(1) is device("cuda:1").  The other kinds that torch knows, such as "mps" and "meta", can be
-    named and compared; putting a tensor there raises.  RuntimeError for a kind that does not exist.
+    device("cuda:1") == device("cuda", 1); device(1) is device("cuda:1").  Tensors on "meta" have a shape, a type and no values.  The other
+    kinds that torch knows, such as "mps", can be named and compared; putting a tensor there raises.  RuntimeError for a kind that does not exist.
     """
 
     __slots__ = ("type", "index")
@@ -58,7 +58,7 @@ class device:  # noqa: N801 - torch spells it in lower case
         state.devices = tuple(rest)
 
 
-CPU = device("cpu")
+CPU, META = device("cpu"), device("meta")
 
 
 def as_device(spelled):

@@ -11,6 +11,7 @@ import numpy as np
 
 from . import _config
 from ._backends import device_of, of_array
+from ._backends.meta_ import MetaArray
 from ._backends.sparse_ import SparseArray
 from ._dtypes import bool_, get_default_dtype, int64, of_numpy
 
@@ -155,11 +156,15 @@ def tensor_repr(t):
         return _sparse_repr(t)
     array, dtype, name = t._data, of_numpy(t._data.dtype), type(t).__name__
     prefix = "tensor(" if name in ("Tensor", "Parameter") else f"{name}("
-    host = of_array(array).to_host(array)
-    text = array_text(host.astype(np.float32) if host.dtype.kind == "V" else host, len(prefix))
+    text, host = "...", None if type(array) is MetaArray else of_array(array).to_host(array)
+    if host is not None:
+        text = array_text(host.astype(np.float32) if host.dtype.kind == "V" else host, len(prefix))
     notes = [] if device_of(array).type == "cpu" else [f"device='{device_of(array)}'"]
     default = get_default_dtype()
-    if not array.size:
+    if host is None:
+        notes += [f"size={tuple(array.shape)}"]
+        notes += [f"dtype={dtype}"] if dtype is not default else []
+    elif not array.size:
         notes += [f"size={tuple(array.shape)}"] if array.ndim != 1 else []
         notes += [f"dtype={dtype}"] if dtype is not default else []
     else:

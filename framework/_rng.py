@@ -15,6 +15,7 @@ import threading
 import numpy as np
 
 from ._backends import device_of, for_device
+from ._backends.meta_ import array_of
 from ._device import as_device
 
 DEFAULT_SEED = 67280421310721  # what torch seeds a new Generator with
@@ -29,7 +30,7 @@ class Generator:
 
     def __init__(self, device="cpu"):
         self.device = as_device(device)
-        self._source = HostSource() if self.device.type == "cpu" else _cuda_source(self.device)
+        self._source = _SOURCES.get(self.device.type, _cuda_source)(self.device)
         self.manual_seed(DEFAULT_SEED)
 
     def manual_seed(self, seed):
@@ -127,6 +128,9 @@ class HostSource:
 
     STATE_WORDS = 13
 
+    def __init__(self, device=None):
+        pass
+
     def restart(self, seed):
         """Begin the stream of a seed."""
         self._bits = np.random.Philox(key=seed)
@@ -163,12 +167,46 @@ class HostSource:
         return self._draw.permutation(n)
 
 
+class MetaSource:
+    """What stands for a stream on the meta device: shapes without numbers."""
+
+    STATE_WORDS = 0
+
+    def __init__(self, device=None):
+        pass
+
+    def restart(self, seed):
+        """Nothing to begin."""
+
+    def state(self):
+        """Nothing to keep."""
+        return np.zeros(0, np.uint64)
+
+    def restore(self, words, seed):
+        """Nothing to go back to."""
+
+    def uniform(self, shape, dtype):
+        return array_of(shape, dtype)
+
+    normal = exponential = uniform
+
+    def below(self, shape, p):
+        return array_of(shape, bool)
+
+    def integers(self, low, high, shape):
+        return array_of(shape, np.int64)
+
+    def permutation(self, n):
+        return array_of((n,), np.int64)
+
+
 def _cuda_source(device):
     for_device(device).require_device(device.index)
     from ._backends import cupy_random  # it needs CuPy
     return cupy_random.CudaSource(device.index)
 
 
+_SOURCES = {"cpu": HostSource, "meta": MetaSource}
 _defaults, _lock = {}, threading.Lock()
 _seed = None  # what seed_everywhere was last called with
 
@@ -204,4 +242,4 @@ def seed_everywhere(seed):
 
 def in_use():
     """The default generators made so far, the CPU's always among them."""
-    return [default_generator("cpu"), *(g for d, g in list(_defaults.items()) if d.type != "cpu")]
+    return [default_generator("cpu"), *(g for d, g in list(_defaults.items()) if d.type == "cuda")]

@@ -3,12 +3,12 @@
 A backend knows an array module (`xp`), how to make and move arrays, and where they are.  `BACKENDS` finds it by the type of an array, which is
 how dispatch does; `for_device` finds it by a device, which is how creation functions do.  CuPy is imported when the first CUDA tensor is asked for.
 """
-from .._device import CPU
+from .._device import CPU, META
 from .._device import device as Device
-from . import numpy_, sparse_
+from . import _meta_rules, meta_, numpy_, sparse_  # noqa: F401 - the rules register themselves
 
 WHEN_CUDA_LOADS = []  # called once, after CuPy's array type is registered: the CUDA kernels wait here
-BACKENDS = {**dict.fromkeys(numpy_.ARRAY_TYPES, numpy_), sparse_.SparseArray: sparse_}
+BACKENDS = {**dict.fromkeys(numpy_.ARRAY_TYPES, numpy_), sparse_.SparseArray: sparse_, meta_.MetaArray: meta_}
 sparse_.dense_backends = BACKENDS
 
 
@@ -19,8 +19,10 @@ def for_device(device):
     """
     if device.type == "cpu":
         return numpy_
+    if device.type == "meta":
+        return meta_
     if device.type != "cuda":
-        raise NotImplementedError(f"tensors live on 'cpu' and 'cuda' devices here, not on {str(device)!r}")
+        raise NotImplementedError(f"tensors live on 'cpu', 'cuda' and 'meta' devices here, not on {str(device)!r}")
     return load_cuda()
 
 
@@ -42,5 +44,7 @@ def of_array(array):
 def device_of(array):
     """The device an array lives on."""
     backend = BACKENDS[type(array)]
+    if backend is meta_:
+        return META
     index = None if backend is numpy_ else backend.index_of(array)
     return CPU if index is None else Device("cuda", index)

@@ -61,6 +61,11 @@ def data_ptr(array):
     return array.data.ptr
 
 
+def offset(array, owner):
+    """Bytes from the first element of `owner` to that of `array`, which looks into its memory."""
+    return array.data.ptr - owner.data.ptr
+
+
 def synchronize(index=None):
     """Wait until device `index` (None: the current one) has finished all its work."""
     with cupy.cuda.Device(index):

@@ -39,6 +39,11 @@ def data_ptr(array):
     return array.__array_interface__["data"][0] if array.size else 0
 
 
+def offset(array, owner):
+    """Bytes from the first element of `owner` to that of `array`, which looks into its memory."""
+    return data_ptr(array) - data_ptr(owner)
+
+
 def synchronize(index=None):
     """Nothing runs behind the CPU's back."""
 

@@ -208,7 +208,7 @@ class _Namespace:
 xp = _Namespace()
 
 
-def refuses(op):
+def kernel(op):
     """The kernel of an op on sparse arrays: none, its way lies elsewhere."""
     def elsewhere(xp, *inputs, **attrs):
         raise Elsewhere(op.name)
@@ -249,6 +249,11 @@ def index_of(array):
 def data_ptr(array):
     """RuntimeError: a sparse array is in two places."""
     raise RuntimeError("Cannot access data pointer of a sparse tensor, whose indices and values lie apart; ask those")
+
+
+def offset(array, owner):
+    """RuntimeError: a sparse array is in two places."""
+    return data_ptr(array)
 
 
 def scalar(value, dtype):

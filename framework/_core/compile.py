@@ -95,7 +95,7 @@ def source_code(op):
     call = ", ".join(f"{i}_a" for i in inputs) + "".join(f", {n}={spelled[n]}" for n in op.attrs)
     warns = not op.view
     lines += ["    token = silence(OFF)"] if warns else []
-    lines += ["    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", "    except Elsewhere:", f"        {general}",
+    lines += ["    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", *_brought(op), "    except Elsewhere:", f"        {general}",
               "    except Exception as error:",
               f"        explain(OP, error, ({''.join(i + '_a, ' for i in inputs)}))", "        raise",
               *(["    finally:", "        restore(token)"] if warns else []),
@@ -107,10 +107,14 @@ def source_code(op):
     return "\n".join([*lines, "    return out", ""])
 
 
+def _brought(op):
+    """The result as an array of its backend: formulas on 0-d arrays give scalars."""
+    return [] if op.several else ["        if type(data) is not kind:", "            data = BACKENDS[kind].asarray(data)"]
+
+
 def _one(op, first, attrs):
     """The tensor around the result."""
-    return ["    if type(data) is not kind:", "        data = BACKENDS[kind].asarray(data)",
-            "    out = new(Tensor)", "    out._data = data", "    out._grad = out._hooks = None", *_views(op, first, attrs)]
+    return ["    out = new(Tensor)", "    out._data = data", "    out._grad = out._hooks = None", *_views(op, first, attrs)]
 
 
 def _several(op, first, attrs):
@@ -148,7 +152,8 @@ def _variadic(op):
               f"            {general}", "        if t._view is not None:", "            refresh_view(t)",
               "        if t._requires_grad:", "            wanted = state.grad",
               "    shapes = tuple([a.shape for a in data]) if wanted else None",
-              "    token = silence(OFF)", "    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", "    except Elsewhere:",
+              "    token = silence(OFF)", "    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", *_brought(op),
+              "    except Elsewhere:",
               f"        {general}", "    except Exception as error:",
               "        explain(OP, error, data)", "        raise", "    finally:", "        restore(token)", *_one(op, name, attrs)]
     return "\n".join([*lines, "    if wanted:", "        out._requires_grad = True", "        out._node = node = new(Node)", "        node.op = OP",

@@ -1,5 +1,8 @@
 """Errors of the array libraries, retold in torch's words with both sides in the sentence."""
+import numpy as np
+
 from .._backends import BACKENDS, device_of
+from .._backends.meta_ import MetaArray
 from .._backends.sparse_ import Elsewhere, SparseArray
 from .broadcasting import mismatch
 
@@ -21,10 +24,18 @@ def mixed_devices(op, raw):
                         f"{' and '.join(places)}! Move one of them with .to('{places[0]}').")
 
 
+def mixed_with_meta(arrays):
+    """torch's RuntimeError for operands of which some have values and some have not."""
+    first, *others = dict.fromkeys(str(device_of(a)) for a in arrays if not (type(a) is np.ndarray and a.ndim == 0))
+    return RuntimeError(f"Tensor on device {others[0] if others else first} is not on the expected device {first}!")
+
+
 def refuse_mixture(op, raw):
     """Raise for operands of several array libraries: Elsewhere when one of them is sparse, else the error about their devices."""
     if any(type(a) is SparseArray for a in raw):
         raise Elsewhere(op.name)
+    if any(type(a) is MetaArray for a in raw):
+        raise mixed_with_meta(_arrays(raw))
     raise mixed_devices(op, raw)
 
 

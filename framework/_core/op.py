@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from .. import _dtypes
-from .._backends import BACKENDS
+from .._backends import BACKENDS, meta_
 from .._backends.sparse_ import Elsewhere, SparseArray
 from .._state import state
 from . import errors
@@ -132,7 +132,8 @@ class Op:
 
     def rule_for(self, rule, backend):
         """The function that computes `rule` on `backend`."""
-        return self.overrides.get((backend.name, self.inputs[rule.targets[0]]), rule.fn)
+        fn = self.overrides.get((backend.name, self.inputs[rule.targets[0]]), rule.fn)
+        return backend.rule(fn, rule.numpy) if backend is meta_ else fn
 
     # -- the general path ----------------------------------------------------------------------------------------------
 
@@ -241,7 +242,7 @@ class _Kernels(dict):
 
     def __missing__(self, array_type):
         backend = BACKENDS[array_type]
-        formula = backend.refuses(self.op) if backend.name == "sparse" else self.op.forward
+        formula = backend.kernel(self.op) if backend.name in ("sparse", "meta") else self.op.forward
         fn = self[array_type] = self.op.overrides.get((backend.name, None), formula)
         return fn
 
@@ -273,7 +274,8 @@ def _backend_of(op, raw):
         backend = BACKENDS.get(type(a))
         if backend is not None and hasattr(a, "dtype"):
             if found is not None and backend is not found:
-                errors.refuse_mixture(op, raw)
+                others = [x for x in raw if not (type(x) is np.ndarray and x.ndim == 0)]  # a CPU tensor without dimensions is a number to others
+                return _backend_of(op, others) if len(others) < len(raw) else errors.refuse_mixture(op, raw)
             found = backend
     return found or BACKENDS[np.ndarray]
 

@@ -228,6 +228,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     Without replacement by the race of Efraimidis and Spirakis 2006: category i finishes at an exponential time of rate weight i, and the first n
     are taken, those of weight 0 last.  RuntimeError for negative weights, and for rows without any.
     """
+    if input.is_meta:
+        return ops.empty((*input._data.shape[:-1], num_samples), np.int64, "meta")
     p = _check_weights(input, num_samples, replacement)
     source = generator or _rng.generator_beside(p)
     xp = of_array(p).xp

@@ -1,6 +1,7 @@
 """The constructors of storages, the one-dimensional memory behind tensors: UntypedStorage (bytes), TypedStorage, FloatStorage and kin."""
 import numpy as np
 
+from .. import _config
 from .._backends import of_array
 from .._dtypes import as_dtype, get_default_dtype
 from .._tensor.conversion import LEGACY_NAMES
@@ -85,9 +86,11 @@ def _untyped(self):
 
 def _lines(self):
     place = f"UntypedStorage(device={self.device})" if self._untyped else f"TypedStorage(dtype={self.dtype}, device={self.device})"
+    if self.device.type == "meta":
+        return f"...\n[{_config.NAME}.storage.{place} of size {len(self)}]"
     values = self._flat.tolist()
     shown = values if len(values) <= 1000 else [*values[:5], "...", *values[-5:]]
-    return "".join(f" {v}\n" for v in shown) + f"[ringgrad.storage.{place} of size {len(self)}]"
+    return "".join(f" {v}\n" for v in shown) + f"[{_config.NAME}.storage.{place} of size {len(self)}]"
 
 
 for _name, _what in {"fill_": _fill_, "copy_": _copy_, "clone": _clone, "cpu": _cpu, "untyped": _untyped, "__repr__": _lines,

@@ -144,7 +144,7 @@ def _set_numpy_array(array, state):
 
 
 _REBUILDERS = (storages.rebuild_tensor_v1, storages.rebuild_tensor, storages.rebuild_tensor_v3, storages.rebuild_parameter,
-               storages.rebuild_parameter_with_state)
+               storages.rebuild_parameter_with_state, storages.rebuild_meta)
 
 
 def _rebuilder_first(function, cls, args, state):
@@ -169,6 +169,7 @@ _BUILT_IN = {
     "torch._utils._rebuild_tensor": Allowed(storages.rebuild_tensor_v1),
     "torch._utils._rebuild_tensor_v2": Allowed(storages.rebuild_tensor),
     "torch._utils._rebuild_tensor_v3": Allowed(storages.rebuild_tensor_v3),
+    "torch._utils._rebuild_meta_tensor_no_storage": Allowed(storages.rebuild_meta),
     "torch._utils._rebuild_sparse_tensor": Allowed(storages.rebuild_sparse),
     "torch.serialization._get_layout": Allowed(storages.layout),
     "torch._utils._rebuild_parameter": Allowed(storages.rebuild_parameter),

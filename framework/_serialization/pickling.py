@@ -10,6 +10,7 @@ from collections import OrderedDict
 from types import FunctionType
 from typing import Any
 
+from .._backends.meta_ import MetaArray
 from .._backends.sparse_ import SparseArray
 from .._core.tensor import Tensor, wrap
 from .._device import device
@@ -55,18 +56,26 @@ class TorchPickler(pickle._Pickler):
         """How torch would make `t` again."""
         if type(t._data) is SparseArray:
             return self.reduce_sparse(t._data)
-        storage, offset, stride = self.table.place(t._data)
         requires_grad = bool(t._requires_grad)
-        args = (storage, offset, tuple(t._data.shape), stride, requires_grad, OrderedDict())
+        rebuild, args, unfollowed = self._rebuilt_by(t, requires_grad)
         if type(t) is Buffer or (type(t) is Tensor and not t.__dict__):
-            return names.REBUILD_TENSOR, args
+            return rebuild, args
         if type(t) is Parameter:
-            plain = _Reduced(names.REBUILD_TENSOR, (*args[:4], False, OrderedDict()))
+            plain = _Reduced(rebuild, unfollowed)
             if t.__dict__:
                 return names.REBUILD_PARAMETER_WITH_STATE, (plain, requires_grad, OrderedDict(), dict(t.__dict__))
             return names.REBUILD_PARAMETER, (plain, requires_grad, OrderedDict())
         cls = names.TENSOR if type(t) is Tensor else type(t)
-        return names.REBUILD_FROM_TYPE, (names.REBUILD_TENSOR, cls, args, dict(t.__dict__))
+        return names.REBUILD_FROM_TYPE, (rebuild, cls, args, dict(t.__dict__))
+
+    def _rebuilt_by(self, t, requires_grad):
+        """(torch's function that makes a plain tensor like `t`, its arguments, the same without requires_grad)."""
+        if type(t._data) is MetaArray:
+            args = t.dtype, tuple(t._data.shape), t.stride()
+            return names.REBUILD_META, (*args, requires_grad), (*args, False)
+        storage, offset, stride = self.table.place(t._data)
+        args = storage, offset, tuple(t._data.shape), stride
+        return names.REBUILD_TENSOR, (*args, requires_grad, OrderedDict()), (*args, False, OrderedDict())
 
     def reduce_sparse(self, raw):
         """A sparse tensor is its layout and its parts, which are dense tensors."""

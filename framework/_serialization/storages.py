@@ -5,6 +5,7 @@ import numpy as np
 
 from .. import _dtypes
 from .._backends import device_of, for_device, of_array
+from .._backends.meta_ import array_of
 from .._core.tensor import Tensor, wrap
 from .._device import as_device, device
 from .._functional.sparse import LAYOUTS, sparse_coo_tensor, sparse_csr_tensor
@@ -111,7 +112,7 @@ class Storage:
         here = self.device
         if place.type == here.type and place.index in (None, here.index):
             return self
-        host = of_array(self.flat).to_host(self.flat)
+        host = self.flat if isinstance(self.flat, np.ndarray) else of_array(self.flat).to_host(self.flat)
         return Storage(host if place.type == "cpu" else for_device(place).from_host(host, place.index), self.typed)
 
     def cpu(self):
@@ -185,6 +186,13 @@ def rebuild_tensor_v3(storage, offset, size, stride, requires_grad, backward_hoo
     return rebuild_tensor(Storage(storage.flat.view(dtype.np)), offset, size, stride, requires_grad, backward_hooks, metadata)
 
 
+def rebuild_meta(dtype, size, stride, requires_grad):
+    """torch._utils._rebuild_meta_tensor_no_storage."""
+    if not isinstance(dtype, _dtypes.dtype):
+        raise RuntimeError(f"a meta tensor in the file has {dtype!r} for its type")
+    return wrap(array_of(tuple(size), dtype.np, tuple(s * dtype.itemsize for s in stride)), bool(requires_grad))
+
+
 def layout(name):
     """torch.serialization._get_layout.  RuntimeError for a layout that ringgrad does not have."""
     found = LAYOUTS.get(str(name).removeprefix("torch."))
@@ -247,6 +255,8 @@ def _strided(flat, offset, size, stride):
         if 0 in size:
             return flat[:0].reshape(size)
         return np.ndarray(size, flat.dtype, flat, offset * flat.itemsize, steps)
+    if xp.name == "meta":
+        return array_of(size, flat.dtype, steps)
     return xp.xp.ndarray(size, flat.dtype, flat.data + offset * flat.itemsize, strides=steps)
 
 

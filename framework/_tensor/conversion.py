@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import _config, ops
 from .._backends import device_of, for_device, of_array
+from .._backends.meta_ import MetaArray, array_of
 from .._backends.sparse_ import Pattern, SparseArray
 from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device, device
@@ -55,7 +56,7 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 def type_name(self):
     """The older name of this tensor's type and place, such as "ringgrad.FloatTensor"."""
-    place = "cuda." if self.device.type == "cuda" else ""
+    place = "" if self.device.type == "cpu" else f"{self.device.type}."
     return f"{_config.NAME}.{place}{'sparse.' if type(self._data) is SparseArray else ''}{LEGACY_NAMES[self.dtype.name]}"
 
 
@@ -88,7 +89,7 @@ def numpy(self, *, force=False):
     """
     if self.requires_grad and not force:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if of_array(self._data).name == "cupy" and not force:
+    if of_array(self._data).name in ("cupy", "meta") and not force:
         raise TypeError(f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
     return of_array(self._data).to_host(self._data)
 
@@ -162,7 +163,7 @@ def __contains__(self, element):
 
 
 def __format__(self, spec):
-    if self._data.ndim == 0 and (spec or type(self) is Tensor):
+    if self._data.ndim == 0 and (spec or type(self) is Tensor) and type(self._data) is not MetaArray:
         return format(item(self), spec)
     return object.__format__(self, spec) if spec else str(self)
 
@@ -199,9 +200,8 @@ def _copy_of_memory(a, memo):
 
 
 def __reduce_ex__(self, protocol):
-    if not self.is_leaf:
-        raise RuntimeError("only leaf tensors can be pickled: call detach() first, this one was made by "
-                           f"{self.grad_fn.name()}")
+    if type(self._data) is MetaArray:
+        return _rebuild_meta, (type(self), self._data.shape, self._data.strides, self.dtype.name, self._requires_grad, dict(self.__dict__))
     place = str(device_of(self._data))
     if type(self._data) is SparseArray:
         parts = wrap(self._data.indices), wrap(self._data.values)
@@ -217,6 +217,13 @@ def _rebuild(cls, raw, name, place, requires_grad, attributes):
     raw = raw.view(want) if want.kind == "V" else raw
     where = device(place)
     t = wrap(raw if where.type == "cpu" else for_device(where).from_host(raw, where.index), requires_grad, cls)
+    t.__dict__.update(attributes)
+    return t
+
+
+def _rebuild_meta(cls, shape, strides, name, requires_grad, attributes):
+    """Make a meta tensor from what `__reduce_ex__` packed."""
+    t = wrap(array_of(shape, as_dtype(name).np, strides), requires_grad, cls)
     t.__dict__.update(attributes)
     return t
 

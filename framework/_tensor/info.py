@@ -3,6 +3,7 @@ import numpy as np
 
 from .. import _config
 from .._backends import device_of, of_array
+from .._backends.meta_ import MetaArray
 from .._core.tensor import InferenceVersion
 from .._dtypes import of_numpy
 
@@ -75,12 +76,12 @@ def storage_offset(self):
     """Elements between the start of the memory this tensor looks into and its first element."""
     owner = self._data.base if self._data.base is not None and hasattr(self._data.base, "dtype") else self._data
     backend = of_array(self._data)
-    return (backend.data_ptr(self._data) - backend.data_ptr(owner)) // self._data.itemsize if self._data.size else 0
+    return backend.offset(self._data, owner) // self._data.itemsize if self._data.size else 0
 
 
 def get_device(self):
-    """The CUDA index, or -1 on the CPU."""
-    return -1 if self.device.type == "cpu" else self.device.index
+    """The CUDA index, or -1 on other devices."""
+    return self.device.index if self.device.type == "cuda" else -1
 
 
 def is_floating_point(self):
@@ -123,6 +124,6 @@ ATTRIBUTES = {
     "nbytes": property(lambda self: int(self._data.size) * self._data.itemsize), "dtype": property(_dtype), "device": property(_device),
     "is_cuda": property(lambda self: _device(self).type == "cuda"), "is_cpu": property(lambda self: _device(self).type == "cpu"),
     "is_floating_point": is_floating_point, "is_complex": is_complex, "is_inference": is_inference, "_version": property(_version),
-    "is_quantized": property(lambda self: False), "is_meta": property(lambda self: False),
+    "is_quantized": property(lambda self: False), "is_meta": property(lambda self: type(self._data) is MetaArray),
     "is_xpu": property(lambda self: False), "is_mps": property(lambda self: False),
 }

@@ -10,9 +10,11 @@ import warnings
 
 from .. import _rng
 from .._backends import of_array
+from .._backends.meta_ import MetaArray
 from .._core.hooks import written
 
 _skipping = threading.local()
+_NOTHING_TO_WRITE = contextlib.suppress(RuntimeError)  # a meta tensor: the arguments are checked, and there it ends
 
 
 @contextlib.contextmanager
@@ -36,7 +38,7 @@ def _fills(function):
         if getattr(_skipping, "on", False):
             return tensor
         data = tensor._data
-        with of_array(data).on_device_of(data):
+        with of_array(data).on_device_of(data), _NOTHING_TO_WRITE if type(data) is MetaArray else contextlib.nullcontext():
             function(tensor, *args, **kwargs)
         written(tensor)
         return tensor

@@ -24,7 +24,7 @@ def place_of(device=None):
     """(array module, context in which its arrays are made there) for a device as users spell it."""
     device = as_device(device)
     backend = for_device(device)
-    if device.type == "cpu":
+    if device.type != "cuda":
         return backend.xp, nullcontext()
     backend.require_device(device.index)
     return backend.xp, backend.xp.cuda.Device(device.index)

@@ -1,5 +1,6 @@
 """Copies between devices."""
 from .._backends import for_device, of_array
+from .._backends.meta_ import MetaArray
 from .._backends.sparse_ import moved
 from .._core.op import Op, op
 from .._core.tensor import Tensor
@@ -12,7 +13,9 @@ def to_device(xp, x, place: device):
     backend = for_device(place)
     if backend is of_array(x):
         return x.copy() if place.type == "cpu" else backend.move(x, place.index)
-    return of_array(x).to_host(x) if place.type == "cpu" else backend.from_host(x, place.index)
+    if place.type == "meta":
+        return backend.move(x)
+    return of_array(x).to_host(x) if place.type == "cpu" or type(x) is MetaArray else backend.from_host(x, place.index)
 
 
 def _compute(raw, attrs):
@@ -31,5 +34,5 @@ def _(xp, x, place):
 
 @to_device.vjp("x")
 def _(xp, g, x_device):
-    place = device("cpu") if isinstance(x_device, str) else device("cuda", x_device.id)
+    place = device(x_device) if isinstance(x_device, str) else device("cuda", x_device.id)
     return to_device(g, place) if isinstance(g, Tensor) else to_device.forward(xp, g, place)

@@ -12,6 +12,7 @@ from . import (
     scripts_hooks,
     scripts_lazy,
     scripts_members,
+    scripts_meta,
     scripts_parametrizations,
     scripts_prune,
     scripts_state_dict,
@@ -19,7 +20,8 @@ from . import (
 )
 
 SCRIPTS = [s for family in (scripts_members, scripts_hooks, scripts_state_dict, scripts_containers,
-                                scripts_lazy, scripts_parametrizations, scripts_prune, scripts_tails, scripts_functional) for s in family.SCRIPTS]
+                                scripts_lazy, scripts_parametrizations, scripts_prune, scripts_tails, scripts_functional,
+                                scripts_meta) for s in family.SCRIPTS]
 
 
 @pytest.mark.torch

@@ -10,7 +10,7 @@ from ..._core.modes import no_grad
 from ..._core.tensor import Tensor
 from ..._device import device as Device
 from ..._dtypes import dtype as DType
-from ..parameter import Buffer, Parameter  # noqa: F401 - old programs import them from here
+from ..parameter import Buffer, Parameter, is_lazy  # noqa: F401 - old programs import them from here
 from ._backward_hook import BackwardHook  # noqa: F401
 from ._hooks import (  # noqa: F401 - torch keeps the global hooks in this module
     GLOBAL_KIND,
@@ -76,12 +76,17 @@ class Module(Members, Hooked, Stateful):
         if recurse:
             for module in self.children():
                 module._apply(fn)
-        for parameter in self._parameters.values():
+        for name, parameter in self._parameters.items():
             if parameter is None:
                 continue
             with no_grad():
                 grad = None if parameter.grad is None else fn(parameter.grad)
-                parameter.data = fn(parameter)
+                moved = fn(parameter)
+            if not is_lazy(parameter) and moved.is_meta != parameter.is_meta:  # as in torch, which makes another one
+                self._parameters[name] = Parameter(moved.detach(), parameter.requires_grad)
+                self._parameters[name].grad = grad
+                continue
+            parameter.data = moved
             if grad is not None:
                 parameter.grad.data = grad
         for name, buffer in self._buffers.items():
@@ -100,6 +105,9 @@ class Module(Members, Hooked, Stateful):
 
         def convert(t):
             wanted = dtype if t.is_floating_point() or t.is_complex() else None
+            if t.is_meta and device is not None and device.type != "meta":
+                raise NotImplementedError("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                                          "torch.nn.Module.to() when moving module from meta to a different device.")
             return t.to(device=device or t.device, dtype=wanted or t.dtype, non_blocking=non_blocking)
         return self._apply(convert)
 
