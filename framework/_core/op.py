@@ -36,12 +36,13 @@ class Rule:
     slots    indexes into the op's save slots, in the order of fn's parameters
     attrs    names of the attributes that fn takes, and "shapes" where it takes the shapes of all inputs
     needs    fn takes `needs`, a tuple of bools beside `targets`
+    cuda     CUDA C body of an elementwise rule with one target, or None: kernels/elementwise.py
     """
 
-    __slots__ = ("fn", "numpy", "targets", "single", "slots", "attrs", "needs")
+    __slots__ = ("fn", "numpy", "targets", "single", "slots", "attrs", "needs", "cuda")
 
-    def __init__(self, fn, targets, slots, attrs, needs):
-        self.numpy = fn
+    def __init__(self, fn, targets, slots, attrs, needs, cuda=None):
+        self.numpy, self.cuda = fn, cuda
         self.fn, self.targets, self.slots, self.attrs, self.needs = fn, targets, slots, attrs, needs
         self.single = targets[0] if len(targets) == 1 else None
 
@@ -84,14 +85,14 @@ class Op:
 
     # -- declaration ---------------------------------------------------------------------------------------------------
 
-    def vjp(self, *targets):
-        """Decorator: the gradient rule for the named inputs."""
+    def vjp(self, *targets, cuda=None):
+        """Decorator: the gradient rule for the named inputs.  cuda: the CUDA C body of an elementwise one, which assigns `d`."""
         def register(fn):
             names, _ = _parameters(fn, skip=2)
             attrs = tuple(n for n in names if n in self.attrs or n == "shapes")
             indexes = tuple(self.inputs.index(t) for t in targets)
             slots = tuple(self._slot(n, indexes) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
-            self.rules.append(Rule(fn, indexes, slots, attrs, "needs" in names))
+            self.rules.append(Rule(fn, indexes, slots, attrs, "needs" in names, cuda))
             return fn
         return register
 
@@ -257,7 +258,7 @@ def op(promote=None, view=False, random=False, syncs=False, variadic=False, holo
     variadic     takes one sequence of tensors first
     holomorphic  complex gradients are conj(rule(conj(g)));  False: the rule takes care of complex numbers itself
     fast         compile a quick path (see compile.py)
-    cuda         CUDA C body of an elementwise formula
+    cuda         CUDA C body of an elementwise formula, or one for each value of an attribute that is a string: kernels/elementwise.py
     grad_name    what torch calls its backward, without "Backward0" (a name with "::" is whole)
     broadcasts   the inputs may have been broadcast; by default true of ops with a promotion policy and two inputs or more
     several      returns a list or tuple of arrays made of one input (such ops without the flag are right, but have no quick path)

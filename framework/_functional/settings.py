@@ -15,8 +15,9 @@ _settings = {"precision": "highest", "interop": None, "warn_always": False}
 def use_deterministic_algorithms(mode, *, warn_only=False):
     """Ask for operations that give the same bits every time.
 
-    All operations on the CPU do.  On CUDA, sums into repeated indices use atomic additions, whose order varies.  The gradient of embedding has
-    another form, which this switch selects; index_add, scatter_add and the gradient of gather have none yet, so it changes nothing there.
+    All operations on the CPU do.  On CUDA, sums into repeated indices use atomic additions, whose order varies.  Those of floating-point numbers -
+    scatter_add, scatter_reduce, index_add, the gradients of embedding, gather, index_select and indexing - have another form, sorted by index, which
+    this switch selects.  What runs CuPy's own additions has none: integers, and indices at dimensions that are no neighbours.
     """
     DETERMINISTIC.update(on=bool(mode), warn=bool(warn_only))
 

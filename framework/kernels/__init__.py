@@ -1,6 +1,6 @@
 """CUDA sources and the overrides made from them.  Loaded with the first CUDA tensor; `check` compiles all of them without a GPU.
 
-elementwise.py makes kernels from the one-line bodies of the ops; the files of FILES hold a family each, over the common part in family.py.
+elementwise.py makes kernels from the one-line bodies of the ops and rules; the files of FILES hold a family each, over the common part in family.py.
 sources() lists every CUDA source of the package as (name, text).  What was checked how: docs/gpu.md.
 """
 import importlib
@@ -11,7 +11,8 @@ from . import elementwise
 from .family import FAMILIES
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-FILES = ("softmax", "cross_entropy", "norm", "attention", "dropout", "embedding", "pool", "reductions", "multi_tensor")
+FILES = ("softmax", "cross_entropy", "norm", "attention", "dropout", "embedding", "pool", "reductions", "multi_tensor", "mixing", "selection",
+         "scatter", "boxes", "rotary", "gates", "bias_activation")
 
 
 def _families():
@@ -19,19 +20,25 @@ def _families():
     return [importlib.import_module(f"{__name__}.{name}") for name in FILES]
 
 
+def patterns(body):
+    """The patterns of a body's inputs that are compiled without a GPU: all alike, and where there are several, the last repeated."""
+    return [body.plain] if len(body.inputs) == 1 else [body.plain, body.plain[:-1] + "b"]
+
+
 def sources():
     """Every CUDA source of the package: [(name, text)]."""
     _families()
-    bodies = [(f"{op.name} {dtype}", elementwise.source(op, dtype)) for op in REGISTRY.values() if op.cuda for dtype in FLOATS]
+    elementwise.bodies(REGISTRY)
+    bodies = [(" ".join(filter(None, (body.name, choice, pattern, dtype))), body.source(dtype, pattern, choice))
+              for body in elementwise.EVERY.values() for choice in body.texts for dtype in FLOATS
+              for pattern in (patterns(body) if dtype == "float32" else [body.plain])]
     blocks = [(f"{family.name} family {dtype}", family.source(dtype)) for family in FAMILIES.values() for dtype in family.dtypes]
     return [*bodies, *blocks, ("philox", philox.SOURCE)]
 
 
 def register():
     """Put the kernels in the place of their formulas on CuPy arrays."""
-    for op in REGISTRY.values():
-        if op.cuda:
-            op.kernel("cupy")(elementwise.kernel(op))
+    elementwise.register(REGISTRY)
     for file in _families():
         if hasattr(file, "register"):
             file.register()

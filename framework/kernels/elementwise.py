@@ -1,56 +1,237 @@
-"""Elementwise CUDA kernels, generated from the one-line bodies that stand with the ops.
+"""Elementwise CUDA kernels, generated from the one-line bodies that stand with the ops and with their gradient rules.
 
-A body assigns `out` from the inputs, by their names, and the attributes (numbers): "out = x / (1 + exp(-x))".  float16 and bfloat16 are read and
-written as such and computed in float.  The kernel takes contiguous arrays of one shape and type; everything else runs the formula.
+    @op(cuda="out = x / (1 + exp(-x))")                              # assigns `out` from the inputs, by their names, and the attributes (numbers)
+    @silu.vjp("x", cuda="const auto s = 1 / (1 + exp(-x)); d = ...")  # assigns `d` from `g`, what the rule names, and its attributes
+
+A body for each value of an attribute that is a string: cuda={"none": "...", "tanh": "..."}.  float16 and bfloat16 are read and written as such and
+computed in float.  Inputs are of one type; each is of the result's shape, or repeated along some dimensions (a row, a column, a channel, one
+element), or a piece of a larger array (one of the halves of a row), or a number; an optional one that is missing is the number 1.  What lies
+otherwise runs the formula.  The type to compute in is called A.
 """
+import functools
+import math
+
 import numpy as np
 
-from .family import TYPES
+from .family import CODES, SCALARS, TYPES
 
 THREADS, MAX_BLOCKS = 256, 1 << 16
-
-TEMPLATE = """{header}extern "C" __global__ void {name}({parameters}) {{
-    const long long step = (long long)gridDim.x * blockDim.x;
-    for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < n; i += step) {{
-        {loads}
-        {compute} out;
-        {body};
-        out_p[i] = ({storage})out;
+REPEATED = r"""
+#ifndef REPEATED
+#define REPEATED
+// An input that is repeated or lies in pieces: element i is p[i / inner % size * step + i % inner * unit].
+template <class T, class I> struct Repeated { const T* p; I inner, size, step, unit; };
+template <class T, class I> __device__ inline I place(const Repeated<T, I>& r, I i) {
+    const I block = i / r.inner;
+    return block % r.size * r.step + (i - block * r.inner) * r.unit;
+}
+// Whether 16 bytes of elements that begin at a multiple of `wide` are neighbours in memory, at a place where 16 bytes may be read.
+template <class T, class I> __device__ inline bool packs(const Repeated<T, I>& r, unsigned wide) {
+    return r.unit == 1 && r.inner % wide == 0 && r.step % wide == 0 && ((unsigned long long)r.p & 15) == 0;
+}
+template <class T, class I, class P> __device__ inline void read(const Repeated<T, I>& r, P& pack, I i, unsigned wide, bool packed) {
+    if (packed) pack = *(const P*)(r.p + place(r, i));
+    else if (r.inner % wide) for (unsigned j = 0; j < wide; ++j) pack.v[j] = r.p[place(r, (I)(i + j))];
+    else { const T* at = r.p + place(r, i); for (unsigned j = 0; j < wide; ++j) pack.v[j] = at[j * r.unit]; }
+}
+#endif
+"""
+TEMPLATE = """{header}{repeated}extern "C" __global__ void {name}({parameters}) {{
+    struct alignas(16) Pack {{ {storage} v[{wide}]; }};
+    const long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x, step = (long long)gridDim.x * blockDim.x;
+    using A [[maybe_unused]] = {compute};
+    const auto compute = [=]({values}) {{ {compute} {result}; {body}; return {result}; }};
+    {prepare}
+    long long done = 0;
+    if ((({aligned}) & 15) == 0) {{
+        done = n / {wide} * {wide};
+        for (long long k = first; k < done / {wide}; k += step) {{
+            {packs}
+            Pack {result}_v;
+            for (int j = 0; j < {wide}; ++j) {result}_v.v[j] = ({storage})compute({each});
+            ((Pack*){result}_p)[k] = {result}_v;
+        }}
     }}
+    for (long long i = done + first; i < n; i += step) {result}_p[i] = ({storage})compute({one});
 }}
 """
+ONCE, WHOLE, NUMBER = 1 << 31, "a", "n"  # an `inner` that no index below 2^31 reaches; letters of a pattern, beside "b" and "B" for what is repeated
+EVERY = {}  # bodies by name
 
 
-def source(op, dtype):
-    """CUDA C of `op` for one float type (a name in TYPES)."""
-    storage, compute, header = TYPES[dtype]
-    parameters = [f"const {storage}* __restrict__ {n}_p" for n in op.inputs]
-    parameters += [f"{storage}* __restrict__ out_p", "long long n"] + [f"{compute} {a}" for a in op.attrs]
-    loads = " ".join(f"const {compute} {n} = ({compute}){n}_p[i];" for n in op.inputs)
-    return TEMPLATE.format(header=header, name=f"{op.name}_{dtype}", parameters=", ".join(parameters), loads=loads, compute=compute,
-                           storage=storage, body=op.cuda.rstrip("; "))
+class Body:
+    """CUDA bodies of an op or of a rule: `source` is their text for a type and a pattern, calling one runs it.
 
+    inputs, numbers: names;  choice: the attribute that chooses among `texts`, a dict, or None;  result: the variable that a body assigns
+    pattern: a letter for each input: a, of the result's shape and contiguous; b, repeated or in pieces; B, the same beyond 2^31 elements; n, a number
+    """
 
-def kernel(op):
-    """The function that computes `op` on CuPy arrays: fused where the arrays allow it, the formula elsewhere."""
-    compiled = {}
+    def __init__(self, name, texts, inputs, attrs, result):
+        self.name, self.inputs, self.result = name, tuple(inputs), result
+        self.choice = next((n for n, kind in attrs.items() if kind is str), None)
+        self.numbers = tuple(n for n in attrs if n != self.choice)
+        self.texts = texts if self.choice else {None: texts}
+        self.plain, self.functions = WHOLE * len(self.inputs), {}
+        EVERY[name] = self
 
-    def launch(xp, *arrays, **attrs):
-        first = arrays[0]
-        dtype = first.dtype.name
-        if dtype not in TYPES or not all(_fits(a, first) for a in arrays) or not first.size:
-            return op.forward(xp, *arrays, **attrs)
-        key = dtype, id(xp)
-        if key not in compiled:
-            module = xp.RawModule(code=source(op, dtype), options=("-std=c++17",))
-            compiled[key] = module.get_function(f"{op.name}_{dtype}"), np.dtype("float64" if dtype == "float64" else "float32").type
-        function, number = compiled[key]
-        out = xp.empty_like(first)
-        blocks = min((first.size + THREADS - 1) // THREADS, MAX_BLOCKS)
-        function((blocks,), (THREADS,), (*arrays, out, np.int64(first.size), *(number(attrs[a]) for a in op.attrs)))
+    def kernel_name(self, dtype, pattern=None, choice=None):
+        """What the kernel is called; pattern None: all inputs contiguous and of one shape."""
+        return "_".join(filter(None, (self.name, choice, "" if pattern in (None, self.plain) else pattern, dtype)))
+
+    def source(self, dtype, pattern=None, choice=None):
+        """CUDA C for one float type (a name in TYPES)."""
+        storage, compute, header = TYPES[dtype]
+        r, wide, kinds = self.result, {"float64": 2, "float32": 4}.get(dtype, 8), dict(zip(self.inputs, pattern or self.plain))
+        whole = [n for n, k in kinds.items() if k == WHOLE]
+        spread = {n: "unsigned" if k == "b" else "long long" for n, k in kinds.items() if k in "bB"}
+        numbers = [n for n, k in kinds.items() if k == NUMBER]
+        parameters = {WHOLE: f"const {storage}* __restrict__ {{0}}_p", NUMBER: f"{compute} {{0}}_n"}
+        places = f"const {storage}* __restrict__ {{0}}_p, long long {{0}}_inner, long long {{0}}_size, long long {{0}}_step, long long {{0}}_unit"
+        listed = [parameters.get(k, places).format(n) for n, k in kinds.items()]
+        listed += [f"{storage}* __restrict__ {r}_p", "long long n"] + [f"{compute} {a}" for a in self.numbers]
+        prepare = "".join(f"const Repeated<{storage}, {i}> {n}_r = {{{n}_p, ({i}){n}_inner, ({i}){n}_size, ({i}){n}_step, ({i}){n}_unit}}; "
+                          f"const bool {n}_k = packs({n}_r, {wide}); " for n, i in spread.items())
+        packs = "".join(f"const Pack {n}_v = ((const Pack*){n}_p)[k]; " for n in whole)
+        packs += "".join(f"Pack {n}_v; read({n}_r, {n}_v, ({i})(k * {wide}), {wide}, {n}_k); " for n, i in spread.items())
+        one = {**{n: f"{n}_p[i]" for n in whole}, **{n: f"{n}_p[place({n}_r, ({i})i)]" for n, i in spread.items()}}
+        given = {n: f"{n}_n" for n in numbers}
+        cast = lambda values: ", ".join(given.get(n) or f"({compute}){values[n]}" for n in self.inputs)  # noqa: E731
+        return TEMPLATE.format(
+            header=header, repeated=REPEATED if spread else "", name=self.kernel_name(dtype, pattern, choice), parameters=", ".join(listed),
+            storage=storage, wide=wide, compute=compute, result=r, body=self.texts[choice].rstrip("; "), prepare=prepare, packs=packs,
+            values=", ".join(f"const {compute} {n}" for n in self.inputs), one=cast(one), each=cast({n: f"{n}_v.v[j]" for n in kinds}),
+            aligned=" | ".join(f"(unsigned long long){n}_p" for n in (*whole, r)))
+
+    def __call__(self, xp, inputs, attrs):
+        """The result on CuPy arrays; None where the inputs lie so that a kernel cannot take them."""
+        first, places, pattern = inputs[0], inputs, self.plain
+        dtype, shape = getattr(first, "dtype", None), getattr(first, "shape", None)
+        for a in inputs:
+            if type(a) is not xp.ndarray or a.dtype != dtype or a.shape != shape or not a.flags.c_contiguous:
+                described = _described(xp, inputs)
+                if described is None:
+                    return None
+                pattern, places, shape, dtype = described
+                break
+        code = dtype.char
+        if code not in CODES:
+            return None
+        choice = attrs[self.choice] if self.choice else None
+        if choice not in self.texts:
+            return None
+        function = self.functions.get((pattern, code, choice, xp)) or self._compiled(xp, pattern, code, choice)
+        out, number = xp.empty(shape, dtype), SCALARS[code]
+        if not out.size:
+            return out
+        if places is not inputs:
+            places = [number(p) if type(p) is float else p for p in places]
+        blocks = min(-(-out.size * dtype.itemsize // (16 * THREADS)), MAX_BLOCKS)
+        function((blocks,), (THREADS,), (*places, out, np.int64(out.size), *[number(attrs[a]) for a in self.numbers]))
         return out
-    return launch
+
+    def _compiled(self, xp, pattern, code, choice):
+        module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=("-std=c++17",))
+        function = self.functions[pattern, code, choice, xp] = module.get_function(self.kernel_name(CODES[code], pattern, choice))
+        return function
 
 
-def _fits(a, first):
-    return type(a) is type(first) and a.dtype == first.dtype and a.shape == first.shape and a.flags.c_contiguous
+def _described(xp, inputs):
+    """(pattern, arguments, shape, dtype) for inputs that are not all alike; None where a kernel cannot take them.  Numbers become floats."""
+    arrays = [a for a in inputs if type(a) is xp.ndarray]
+    if not arrays or any(a.dtype != arrays[0].dtype for a in arrays):
+        return None
+    shape = arrays[0].shape if all(a.shape == arrays[0].shape for a in arrays) else np.broadcast_shapes(*[a.shape for a in arrays])
+    letters, arguments = [], []
+    for a in inputs:
+        if type(a) is xp.ndarray:
+            places = _places(shape, a.shape, a.strides, a.itemsize)
+            if places is None:
+                return None
+            letters.append(places[0])
+            arguments += (a, *places[1])
+        elif a is None or isinstance(a, (int, float, np.generic)) and not isinstance(a, (np.bool_, np.complexfloating)):
+            letters.append(NUMBER)
+            arguments.append(1.0 if a is None else float(a))
+        else:
+            return None
+    return "".join(letters), arguments, shape, arrays[0].dtype
+
+
+@functools.lru_cache(4096)
+def _places(shape, own, strides, itemsize):
+    """(letter, (inner, size, step, unit)) of an array that is broadcast to `shape`; (letter, ()) where it is that, contiguous; else None."""
+    total, steps = math.prod(shape), tuple([s // itemsize for s in strides])
+    if own == shape and all(s == math.prod(own[k + 1:]) for k, (n, s) in enumerate(zip(own, steps)) if n > 1):
+        return WHOLE, ()
+    found = places(shape, own, steps)
+    reach = sum((n - 1) * s for n, s in zip(own, steps))
+    return found and ("b" if total < ONCE and reach < ONCE else "B", found)
+
+
+@functools.lru_cache(4096)
+def places(shape, own, steps):
+    """(inner, size, step, unit) of what is broadcast from dimensions `own`, with elements `steps` apart along each, to `shape`; else None."""
+    total, runs = math.prod(shape), []
+    for n, step in zip(shape, [0] * (len(shape) - len(own)) + [0 if n == 1 else s for n, s in zip(own, steps)]):
+        if n == 1:
+            continue
+        if runs and runs[-1][1] == step * n:
+            runs[-1] = runs[-1][0] * n, step
+        else:
+            runs.append((n, step))
+    if any(step < 0 for _, step in runs) or len(runs) > 3 or len(runs) == 3 and runs[0][1]:
+        return None
+    if not runs or len(runs) == 1 and not runs[0][1]:
+        found = ONCE if total < ONCE else ONCE * ONCE, 1, 0, 0
+    elif len(runs) == 1:
+        found = 1, runs[0][0], runs[0][1], 0
+    else:
+        (m, step), (n, unit) = runs[-2:]
+        found = n, m, step, unit
+    return tuple(map(np.int64, found))
+
+
+@functools.cache
+def of_op(op):
+    """The Body of an op that has one."""
+    return Body(op.name, op.cuda, op.inputs, {n: op.forward.__annotations__[n] for n in op.attrs}, "out")
+
+
+@functools.cache
+def of_rule(op, rule):
+    """The Body of a rule that has one."""
+    names = ("g", *[op.slots[k] for k in rule.slots])
+    return Body(f"{op.name}_d{op.inputs[rule.single]}", rule.cuda, names, {n: op.forward.__annotations__[n] for n in rule.attrs}, "d")
+
+
+def bodies(registry):
+    """[(op, rule or None, Body)] of every op and rule with a body."""
+    ops = [op for _, op in sorted(registry.items())]
+    return [(op, None, of_op(op)) for op in ops if op.cuda] + [(op, rule, of_rule(op, rule)) for op in ops for rule in op.rules if rule.cuda]
+
+
+def register(registry):
+    """Put the bodies in the place of their formulas and rules on CuPy arrays."""
+    for op, rule, body in bodies(registry):
+        if rule is None:
+            op.kernel("cupy")(_forward(op, body))
+        else:
+            op.kernel("cupy", vjp=op.inputs[rule.single])(_gradient(rule, body))
+
+
+def _forward(op, body):
+    formula = op.forward
+
+    def kernel(xp, *inputs, **attrs):
+        out = body(xp, inputs, attrs)
+        return formula(xp, *inputs, **attrs) if out is None else out
+    return kernel
+
+
+def _gradient(rule, body):
+    formula = rule.fn
+
+    def kernel(xp, g, *saved, **attrs):
+        out = body(xp, (g, *saved), attrs)
+        return formula(xp, g, *saved, **attrs) if out is None else out
+    return kernel

@@ -18,8 +18,10 @@ TYPES = {  # NumPy dtype: (storage type, type to compute in, header)
     "float32": ("float", "float", ""),
     "float64": ("double", "double", ""),
 }
+CODES = {"e": "float16", "E": "bfloat16", "f": "float32", "d": "float64"}  # by the type code of a NumPy dtype, which is quick to read
+SCALARS = {"e": np.float32, "E": np.float32, "f": np.float32, "d": np.float64}  # the NumPy type of what kernels for a type compute in
 MOST_BLOCKS = 1 << 16
-I64, I32 = np.int64, np.int32
+I64, I32, NULL = np.int64, np.int32, np.intp(0)
 
 PRELUDE = r"""
 typedef {storage} T;
@@ -117,10 +119,12 @@ FAMILIES = {}  # by name
 
 
 class Family:
-    """Kernels that are compiled together: `text` after the common part, for each of `dtypes`."""
+    """Kernels that are compiled together: `text` after the common part, for each of `dtypes`.  options: more of the compiler's."""
 
-    def __init__(self, name, text, dtypes=tuple(TYPES)):
-        self.name, self.text, self.dtypes, self.modules = name, text, dtypes, {}
+    def __init__(self, name, text, dtypes=tuple(TYPES), options=()):
+        self.name, self.text, self.dtypes, self.options = name, text, dtypes, ("-std=c++17", *options)
+        self.codes = frozenset(code for code, dtype in CODES.items() if dtype in dtypes)
+        self.modules, self.functions = {}, {}
         FAMILIES[name] = self
 
     def source(self, dtype):
@@ -130,15 +134,18 @@ class Family:
 
     def takes(self, x):
         """Whether there are kernels for arrays like `x`, which has elements."""
-        return x.dtype.name in self.dtypes and x.size > 0
+        return x.dtype.char in self.codes and x.size > 0
 
     def launch(self, xp, kernel, like, grid, block, *arguments):
         """Run `kernel` for the type of the array `like`.  Arguments are arrays, None for a null pointer, and NumPy scalars of the right type."""
-        key = like.dtype.name, id(xp)
-        if key not in self.modules:
-            self.modules[key] = xp.RawModule(code=self.source(like.dtype.name), options=("-std=c++17",))
-        passed = tuple([np.intp(0) if a is None else a for a in arguments])
-        self.modules[key].get_function(kernel)(grid, block, passed)
+        function = self.functions.get((kernel, like.dtype.char, xp)) or self._compiled(xp, kernel, like.dtype.char)
+        function(grid, block, [NULL if a is None else a for a in arguments])
+
+    def _compiled(self, xp, kernel, code):
+        if (code, xp) not in self.modules:
+            self.modules[code, xp] = xp.RawModule(code=self.source(CODES[code]), options=self.options)
+        function = self.functions[kernel, code, xp] = self.modules[code, xp].get_function(kernel)
+        return function
 
 
 def rows_grid(rows, n):
@@ -155,7 +162,7 @@ def flat_grid(n, threads=256):
 
 def number(x):
     """The NumPy type in which kernels compute for arrays like `x`."""
-    return np.float64 if x.dtype.name == "float64" else np.float32
+    return SCALARS[x.dtype.char]
 
 
 def wide(xp, t, like):

@@ -16,6 +16,7 @@ from ._functional.multi_head_attention import *  # noqa: F403
 from ._functional.normalization import *  # noqa: F403
 from ._functional.padding import *  # noqa: F403
 from ._functional.pooling import *  # noqa: F403
+from ._functional.rotary_embedding import *  # noqa: F403
 from ._functional.sampling import *  # noqa: F403
 from ._functional.sparse import *  # noqa: F403
 from ._functional.unpooling import *  # noqa: F403

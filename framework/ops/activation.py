@@ -13,6 +13,15 @@ from .special import erf
 # 0-d arrays by type code: a ufunc takes them in half the time that a Python number takes.
 ZERO = {c: np.zeros((), c) for c in np.typecodes["AllInteger"] + "?efd"}
 SQRT_HALF, SQRT_2_PI = 0.7071067811865476, _gelu.SQRT_2_PI
+GELU_CUDA = {
+    "none": "out = x * ((1 + erf(x * (A)0.7071067811865476)) / 2)",
+    "tanh": "out = x * ((1 + tanh((A)0.7978845608028654 * (x + (A)0.044715 * x * x * x))) / 2)",
+}
+GELU_GRADIENT_CUDA = {
+    "none": "d = g * ((1 + erf(x * (A)0.7071067811865476)) / 2 + x * (exp(x * x / -2) * (A)0.3989422804014327))",
+    "tanh": "const auto t = tanh((A)0.7978845608028654 * (x + (A)0.044715 * x * x * x)); "
+            "d = g * ((1 + t + x * (1 - t * t) * ((A)0.7978845608028654 * (1 + (A)0.134145 * x * x))) / 2)",
+}
 
 
 @op(promote=same, cuda="out = x < 0 ? 0 : x")
@@ -21,7 +30,7 @@ def relu(xp, x):
     return xp.maximum(x, 0)
 
 
-@relu.vjp("x")
+@relu.vjp("x", cuda="d = out != 0 ? g : 0")
 def _(xp, g, out):
     return kept(xp, g, out != 0)  # True for nan, which torch lets through
 
@@ -43,7 +52,7 @@ def leaky_relu(xp, x, negative_slope: float = 0.01):
     return xp.where(x > 0, x, x * negative_slope)
 
 
-@leaky_relu.vjp("x")
+@leaky_relu.vjp("x", cuda="d = x > 0 ? g : g * negative_slope")
 def _(xp, g, x, negative_slope):
     return xp.where(x > 0, g, g * negative_slope)
 
@@ -65,18 +74,18 @@ def _(xp, g, x, negative_slope):
     return slope
 
 
-@op(promote=same)
+@op(promote=same, cuda="out = x > 0 ? x : x * weight")
 def prelu(xp, x, weight):
     """x where x > 0, else weight * x; the weight is broadcast.  He et al. 2015, arXiv:1502.01852."""
     return xp.where(x > 0, x, x * weight)
 
 
-@prelu.vjp("x")
+@prelu.vjp("x", cuda="d = x > 0 ? g : g * weight")
 def _(xp, g, x, weight):
     return xp.where(x > 0, g, g * weight)
 
 
-@prelu.vjp("weight")
+@prelu.vjp("weight", cuda="d = g * (x > 0 ? 0 : x)")
 def _(xp, g, x):
     return g * xp.minimum(x, 0)
 
@@ -90,7 +99,7 @@ def elu(xp, x, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0)
     return xp.where(x > 0, x * scale, xp.expm1(xp.minimum(x, 0) * input_scale) * (alpha * scale))
 
 
-@elu.vjp("x")
+@elu.vjp("x", cuda="d = x <= 0 ? g * (exp(x * input_scale) * (alpha * scale * input_scale)) : g * scale")
 def _(xp, g, x, alpha, scale, input_scale):
     return xp.where(x <= 0, g * (xp.exp(xp.minimum(x, 0) * input_scale) * (alpha * scale * input_scale)), g * scale)
 
@@ -101,7 +110,7 @@ def silu(xp, x):
     return x / (1 + xp.exp(-x))
 
 
-@silu.vjp("x")
+@silu.vjp("x", cuda="const auto s = 1 / (1 + exp(-x)); d = g * (s * (1 + x * (1 - s)))")
 def _(xp, g, x):
     s = 1 / (1 + xp.exp(-x))
     return g * (s * (1 + x * (1 - s)))
@@ -113,7 +122,7 @@ def mish(xp, x):
     return x * xp.tanh(_softplus(xp, x))
 
 
-@mish.vjp("x")
+@mish.vjp("x", cuda="const auto t = tanh((x < 0 ? 0 : x) + log1p(exp(-fabs(x)))); d = g * (t + x * (1 - t * t) / (1 + exp(-x)))")
 def _(xp, g, x):
     t = xp.tanh(_softplus(xp, x))
     return g * (t + x * (1 - t * t) * run(sigmoid, xp, x))
@@ -131,7 +140,7 @@ def softplus(xp, x, beta: float = 1.0, threshold: float = 20.0):
     return xp.where(z > threshold, x, xp.log1p(xp.exp(xp.minimum(z, threshold))) / beta)
 
 
-@softplus.vjp("x")
+@softplus.vjp("x", cuda="d = x * beta > threshold ? g : g * (1 / (1 + exp(-x * beta)))")
 def _(xp, g, x, beta, threshold):
     z = x * beta
     return xp.where(z > threshold, g, g * run(sigmoid, xp, z))
@@ -143,7 +152,7 @@ def log_sigmoid(xp, x):
     return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))
 
 
-@log_sigmoid.vjp("x")
+@log_sigmoid.vjp("x", cuda="d = g * (1 / (1 + exp(x)))")
 def _(xp, g, x):
     return g * run(sigmoid, xp, -x)
 
@@ -154,7 +163,7 @@ def hardtanh(xp, x, min_val: float = -1.0, max_val: float = 1.0):
     return xp.minimum(xp.maximum(x, min_val), max_val)
 
 
-@hardtanh.vjp("x")
+@hardtanh.vjp("x", cuda="d = x <= min_val || x >= max_val ? 0 : g")
 def _(xp, g, x, min_val, max_val):
     return kept(xp, g, xp.logical_not(xp.logical_or(x <= min_val, x >= max_val)))
 
@@ -165,7 +174,7 @@ def hardsigmoid(xp, x):
     return xp.minimum(xp.maximum(x + 3, 0), 6) / 6
 
 
-@hardsigmoid.vjp("x")
+@hardsigmoid.vjp("x", cuda="d = (x > -3 && x < 3 ? g : 0) / 6")
 def _(xp, g, x):
     return kept(xp, g, xp.logical_and(x > -3, x < 3)) / 6
 
@@ -176,7 +185,7 @@ def hardswish(xp, x):
     return x * (xp.minimum(xp.maximum(x + 3, 0), 6) / 6)
 
 
-@hardswish.vjp("x")
+@hardswish.vjp("x", cuda="d = x <= -3 ? 0 : x < 3 ? g * ((2 * x + 3) / 6) : g")
 def _(xp, g, x):
     return xp.where(x <= -3, 0, xp.where(x < 3, g * (x / 3 + 0.5), g))
 
@@ -187,7 +196,7 @@ def threshold(xp, x, threshold: float, value: float):
     return xp.where(x > threshold, x, value)
 
 
-@threshold.vjp("x")
+@threshold.vjp("x", cuda="d = x <= threshold ? 0 : g")
 def _(xp, g, x, threshold):
     return kept(xp, g, xp.logical_not(x <= threshold))
 
@@ -198,7 +207,7 @@ def hardshrink(xp, x, lambd: float = 0.5):
     return x * (xp.absolute(x) > lambd)
 
 
-@hardshrink.vjp("x")
+@hardshrink.vjp("x", cuda="d = fabs(x) <= lambd ? 0 : g")
 def _(xp, g, x, lambd):
     return kept(xp, g, xp.logical_not(xp.absolute(x) <= lambd))
 
@@ -209,12 +218,12 @@ def softshrink(xp, x, lambd: float = 0.5):
     return xp.maximum(x - lambd, 0) + xp.minimum(x + lambd, 0)
 
 
-@softshrink.vjp("x")
+@softshrink.vjp("x", cuda="d = fabs(x) <= lambd ? 0 : g")
 def _(xp, g, x, lambd):
     return kept(xp, g, xp.logical_not(xp.absolute(x) <= lambd))
 
 
-@op(promote=floats_only("gelu"))
+@op(promote=floats_only("gelu"), cuda=GELU_CUDA)
 def gelu(xp, x, approximate: str = "none"):
     """x * Phi(x), Phi the normal distribution function; approximate="tanh": its tanh form.  Hendrycks & Gimpel 2016, arXiv:1606.08415."""
     if approximate == "tanh":
@@ -228,7 +237,7 @@ def _tanh_argument(x):
     return SQRT_2_PI * (x + 0.044715 * x * x * x)
 
 
-@gelu.vjp("x")
+@gelu.vjp("x", cuda=GELU_GRADIENT_CUDA)
 def _(xp, g, x, approximate):
     if approximate == "tanh":
         t = xp.tanh(_tanh_argument(x))

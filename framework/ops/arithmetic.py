@@ -299,7 +299,7 @@ def lerp(xp, x, y, weight):
     return xp.where(xp.absolute(weight) < 0.5, x + weight * (y - x), y - (y - x) * (1 - weight))
 
 
-@lerp.vjp("x")
+@lerp.vjp("x", cuda="d = g * (1 - weight)")
 def _(xp, g, weight):
     return g * (1 - weight)
 
@@ -309,7 +309,7 @@ def _(xp, g, weight):
     return g * weight
 
 
-@lerp.vjp("weight")
+@lerp.vjp("weight", cuda="d = g * (y - x)")
 def _(xp, g, x, y):
     return g * (y - x)
 
@@ -327,12 +327,12 @@ def _(xp, g):
     return g
 
 
-@addcmul.vjp("y")
+@addcmul.vjp("y", cuda="d = g * z * value")
 def _(xp, g, z, value):
     return g * z * value
 
 
-@addcmul.vjp("z")
+@addcmul.vjp("z", cuda="d = g * y * value")
 def _(xp, g, y, value):
     return g * y * value
 
@@ -356,11 +356,11 @@ def _(xp, g):
     return g
 
 
-@addcdiv.vjp("y")
+@addcdiv.vjp("y", cuda="d = g * value / z")
 def _(xp, g, z, value):
     return g * value / z
 
 
-@addcdiv.vjp("z")
+@addcdiv.vjp("z", cuda="d = g * (y / z) * value / -z")
 def _(xp, g, y, z, value):
     return g * (y / z) * value / xp.negative(z)

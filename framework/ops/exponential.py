@@ -133,12 +133,12 @@ def xlogy(xp, x, y):
     return xp.where((x == 0) & (y == y), 0, x * xp.log(y))
 
 
-@xlogy.vjp("x")
+@xlogy.vjp("x", cuda="d = g * (x == 0 && y <= 0 ? 0 : log(y))")
 def _(xp, g, x, y):
     return g * xp.where((x == 0) & (y <= 0), 0, xp.log(y))
 
 
-@xlogy.vjp("y")
+@xlogy.vjp("y", cuda="d = g * x / y")
 def _(xp, g, x, y):
     return g * x / y
 
@@ -159,7 +159,7 @@ def _(xp, x):
     return np.reciprocal(t, out=t)
 
 
-@sigmoid.vjp("x")
+@sigmoid.vjp("x", cuda="d = g * out * (1 - out)")
 def _(xp, g, out):
     return g * out * (1 - out)
 

@@ -14,12 +14,12 @@ def squared_difference(xp, x, y):
     return d * d
 
 
-@squared_difference.vjp("x")
+@squared_difference.vjp("x", cuda="d = g * 2 * (x - y)")
 def _(xp, g, x, y):
     return g * 2 * (x - y)
 
 
-@squared_difference.vjp("y")
+@squared_difference.vjp("y", cuda="d = g * 2 * (y - x)")
 def _(xp, g, x, y):
     return g * 2 * (y - x)
 
@@ -35,12 +35,12 @@ def _smooth_l1_slope(xp, d, beta):
     return xp.minimum(xp.maximum(d / beta, -1), 1) if beta else xp.sign(d)
 
 
-@smooth_l1.vjp("x")
+@smooth_l1.vjp("x", cuda="const auto e = x - y, s = e / beta; d = g * (e == 0 ? e : s < -1 ? -1 : s > 1 ? 1 : s)")
 def _(xp, g, x, y, beta):
     return g * _smooth_l1_slope(xp, x - y, beta)
 
 
-@smooth_l1.vjp("y")
+@smooth_l1.vjp("y", cuda="const auto e = y - x, s = e / beta; d = g * (e == 0 ? e : s < -1 ? -1 : s > 1 ? 1 : s)")
 def _(xp, g, x, y, beta):
     return g * _smooth_l1_slope(xp, y - x, beta)
 
@@ -52,12 +52,12 @@ def huber(xp, x, y, delta: float = 1.0):
     return xp.where(d <= delta, 0.5 * d * d, delta * (d - 0.5 * delta))
 
 
-@huber.vjp("x")
+@huber.vjp("x", cuda="const auto e = x - y; d = g * (e < -delta ? -delta : e > delta ? delta : e)")
 def _(xp, g, x, y, delta):
     return g * xp.minimum(xp.maximum(x - y, -delta), delta)
 
 
-@huber.vjp("y")
+@huber.vjp("y", cuda="const auto e = y - x; d = g * (e < -delta ? -delta : e > delta ? delta : e)")
 def _(xp, g, x, y, delta):
     return g * xp.minimum(xp.maximum(y - x, -delta), delta)
 
@@ -71,24 +71,24 @@ def binary_cross_entropy(xp, x, y):
     return (y - 1) * xp.maximum(xp.log1p(-x), -100) - y * xp.maximum(xp.log(x), -100)
 
 
-@binary_cross_entropy.vjp("x")
+@binary_cross_entropy.vjp("x", cuda="const auto w = (1 - x) * x; d = g * (x - y) / (w < (A)1e-12 ? (A)1e-12 : w)")
 def _(xp, g, x, y):
     return g * (x - y) / xp.maximum((1 - x) * x, 1e-12)
 
 
-@binary_cross_entropy.vjp("y")
+@binary_cross_entropy.vjp("y", cuda="const auto no = log1p(-x), yes = log(x); d = g * ((no < -100 ? -100 : no) - (yes < -100 ? -100 : yes))")
 def _(xp, g, x):
     return g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100))
 
 
-@op(promote=to_float)
+@op(promote=to_float, cuda="const auto low = x < 0 ? -x : 0; out = (1 - y) * x + (low + log1p(exp(-fabs(x)))) * (1 + (pos_weight - 1) * y)")
 def binary_cross_entropy_with_logits(xp, x, y, pos_weight=None):
     """binary_cross_entropy of sigmoid(x), without overflow; pos_weight multiplies the part of the positive targets."""
     tail = xp.maximum(-x, 0) + xp.log1p(xp.exp(-xp.absolute(x)))  # log(1 + exp(-x))
     return (1 - y) * x + (tail if pos_weight is None else tail * (1 + (pos_weight - 1) * y))
 
 
-@binary_cross_entropy_with_logits.vjp("x")
+@binary_cross_entropy_with_logits.vjp("x", cuda="d = g * ((1 - y) + (1 + (pos_weight - 1) * y) * (1 / (1 + exp(-x)) - 1))")
 def _(xp, g, x, y, pos_weight):
     s = run(sigmoid, xp, x)
     if pos_weight is None:

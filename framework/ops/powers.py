@@ -78,7 +78,7 @@ def sqrt(xp, x):
     return xp.sqrt(x)
 
 
-@sqrt.vjp("x")
+@sqrt.vjp("x", cuda="d = g / (out + out)")
 def _(xp, g, out):
     return g / (out + out)
 
@@ -89,7 +89,7 @@ def rsqrt(xp, x):
     return xp.reciprocal(xp.sqrt(x))
 
 
-@rsqrt.vjp("x")
+@rsqrt.vjp("x", cuda="d = g * (out * out * out) / -2")
 def _(xp, g, out):
     return g * (out * out * out) * -0.5
 
@@ -100,7 +100,7 @@ def reciprocal(xp, x):
     return xp.reciprocal(x)
 
 
-@reciprocal.vjp("x")
+@reciprocal.vjp("x", cuda="d = -g * (out * out)")
 def _(xp, g, out):
     return xp.negative(g) * (out * out)
 

@@ -60,10 +60,9 @@ def scatter_reduce(xp, x, indices, y, axis: int, reduce: str, include_self: bool
 
 def _counts(xp, x, indices, axis, include_self):
     """How many values each place is the average of, at least 1, in the type of `x`."""
-    count = zeros_beside(x, x.shape)
-    count += int(include_self)
-    xp.add.at(count, tuple(everywhere(xp, indices, axis)), 1)
-    return xp.maximum(count, xp.ones_like(count))
+    ones = zeros_beside(x, indices.shape) + 1
+    count = run(add_along_axis, xp, ones.astype(x.dtype), indices, shape=x.shape, axis=axis) + int(include_self)
+    return xp.maximum(count.astype(x.dtype), xp.ones_like(x))
 
 
 @scatter_reduce.vjp("x", "y")

@@ -57,9 +57,9 @@ def test_with_inputs_that_are_not_contiguous(device, row, monkeypatch):
     block_rows.check(row, device, "float32", strided=True, both_orders=False)
 
 
-@pytest.mark.parametrize("dtype", block_rows.ATOMIC.dtypes)
-def test_embedding_with_atomics(device, dtype):
-    block_rows.check(block_rows.ATOMIC, device, dtype, both_orders=False)
+@pytest.mark.parametrize(("row", "dtype"), [(row, dtype) for row in block_rows.ATOMIC for dtype in row.dtypes], ids=lambda a: getattr(a, "name", a))
+def test_with_atomics(device, row, dtype):
+    block_rows.check(row, device, dtype, both_orders=False)
 
 
 def test_the_same_bits_every_time(device, monkeypatch):

@@ -24,6 +24,7 @@ from ringgrad._core.op import REGISTRY
 HERE = Path(__file__).parent / "host"
 TIMEOUT_S = 180
 ERRORS = {1: "a barrier was not reached by all threads of its block or warp", 2: "the grid or block is empty or too large"}
+STRIDED = ["i8"] * 4  # what follows an array that need not be contiguous: how it lies (kernels/elementwise.py)
 CODES = {"float16": "f2", "bfloat16": "bf", "float32": "f4", "float64": "f8", "bool": "b1"}
 
 
@@ -124,7 +125,7 @@ class Module:
 
         def run(grid, block, arguments):
             assert len(arguments) == len(expected), f"{name} takes {len(expected)} arguments, got {len(arguments)}"
-            kept = [_argument(name, i, a, code) for i, (a, code) in enumerate(zip(arguments, expected))]
+            kept = [_argument(name, i, a, code, expected[i + 1:i + 5] == STRIDED) for i, (a, code) in enumerate(zip(arguments, expected))]
             pointers = (ctypes.c_void_p * len(kept))(*(ctypes.addressof(k) for k in kept))
             sizes = [(ctypes.c_uint * 3)(*([*size, 1, 1][:3])) for size in (grid, block)]
             error = launch(*sizes, pointers)
@@ -137,7 +138,7 @@ class Module:
         ctypes.c_int.in_dll(self.library, "emulator_order").value = -1 if on else 1
 
 
-def _argument(name, i, a, code):
+def _argument(name, i, a, code, strided):
     """One argument as a ctypes object.  AssertionError unless it is what the kernel declares."""
     if code.startswith("*"):
         if a is None or isinstance(a, np.intp) and not a:
@@ -145,7 +146,7 @@ def _argument(name, i, a, code):
         assert type(a) is DeviceArray, f"{name}: argument {i} is {type(a)}, not an array on the device"
         found = CODES.get(a.dtype.name, a.dtype.str[1:])
         assert found == code[1:], f"{name}: argument {i} is an array of {a.dtype} but the kernel reads {code[1:]}"
-        assert a.flags.c_contiguous, f"{name}: argument {i} is not contiguous"
+        assert a.flags.c_contiguous or strided, f"{name}: argument {i} is not contiguous"
         return ctypes.c_void_p(a.ctypes.data)
     assert isinstance(a, np.generic) and a.dtype.str[1:] == code, f"{name}: argument {i} is {type(a)} but the kernel takes {code}"
     return (ctypes.c_char * a.nbytes).from_buffer_copy(a.tobytes())

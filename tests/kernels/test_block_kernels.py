@@ -20,6 +20,7 @@ from ringgrad._backends import philox
 from ringgrad._core.op import REGISTRY
 from ringgrad._core.tensor import wrap
 from ringgrad.kernels import elementwise
+from ringgrad.vision import ops as vision_ops
 
 HERE = Path(__file__).parent
 pytestmark = pytest.mark.skipif(host_gpu.compiler() is None, reason="no g++ on the PATH to compile the CUDA sources with")
@@ -83,17 +84,18 @@ def test_a_network_takes_the_same_steps(xp):
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_bodies_in_half_precision(xp, dtype):
     """test_sources.py runs them in float32 and float64; here, that half precision is read, computed in float and rounded once."""
-    bodies = [op for op in REGISTRY.values() if op.cuda and op.name not in ("erfcx", "erfinv", "binary_cross_entropy")]
-    module = xp.RawModule(code="\n".join(elementwise.source(op, dtype) for op in bodies))
+    bodies = [each for each in elementwise.bodies(REGISTRY) if each[0].name not in ("erfcx", "erfinv", "binary_cross_entropy")]
+    variants = [(op, rule, body, choice) for op, rule, body in bodies for choice in body.texts]
+    module = xp.RawModule(code="\n".join(body.source(dtype, None, choice) for _, _, body, choice in variants))
     kind = block_rows.DTYPES[dtype]
     rng = np.random.default_rng(0)
-    for op in bodies:
-        arrays = [xp.place(rng.uniform(0.1, 2, 700).astype(kind)) for _ in op.inputs]
-        attrs = dict.fromkeys(op.attrs, 0.5)
-        out = xp.empty((700,), kind)
-        module.get_function(f"{op.name}_{dtype}")((2,), (256,), (*arrays, out, np.int64(700), *map(np.float32, attrs.values())))
-        want = op.forward(np, *(a.get().astype(np.float64) for a in arrays), **attrs)
-        np.testing.assert_allclose(out.get().astype(np.float64), want, rtol=2.0**-10 if dtype == "float16" else 2.0**-8, atol=1e-6, err_msg=op.name)
+    for op, rule, body, choice in variants:
+        arrays = [xp.place(rng.uniform(0.1, 2, 701).astype(kind)) for _ in body.inputs]
+        attrs, chosen = dict.fromkeys(body.numbers, 0.5), {body.choice: choice} if choice else {}
+        out = xp.empty((701,), kind)
+        module.get_function(body.kernel_name(dtype, None, choice))((2,), (256,), (*arrays, out, np.int64(701), *map(np.float32, attrs.values())))
+        want = (op.forward if rule is None else rule.fn)(np, *(a.get().astype(np.float64) for a in arrays), **attrs, **chosen)
+        np.testing.assert_allclose(out.get().astype(np.float64), want, rtol=2.0**-10 if dtype == "float16" else 2.0**-8, atol=1e-6, err_msg=body.name)
 
 
 @pytest.mark.parametrize("n", [1, 5, 1024, 3001])
@@ -113,10 +115,56 @@ def test_philox_is_philox(xp):
     assert [f"{v:016x}" for v in out.tolist()] == ["6627e8d5e169c58d", "bc57ac4c9b00dbd8"]
 
 
-@pytest.mark.parametrize("dtype", block_rows.ATOMIC.dtypes)
-def test_embedding_with_atomics(xp, dtype, monkeypatch):
+@pytest.mark.parametrize(("row", "dtype"), [(row, dtype) for row in block_rows.ATOMIC for dtype in row.dtypes], ids=lambda a: getattr(a, "name", a))
+def test_with_atomics(xp, row, dtype, monkeypatch):
     monkeypatch.setitem(_config.DETERMINISTIC, "on", False)
-    block_rows.check(block_rows.ATOMIC, xp, dtype, both_orders=False)
+    block_rows.check(row, xp, dtype, both_orders=False)
+
+
+TIED = np.array([3, 1, np.nan, 3, -0.0, 0.0, np.inf, 3, -np.inf, 1, np.nan, 0.0, 1])
+
+
+@pytest.mark.parametrize("dtype", block_rows.DTYPES)
+def test_places_of_equal_elements(xp, dtype):
+    """Equal ones in the order of their places, nan as the largest, the two zeros equal: the indices are those of the CPU, in short and long rows."""
+    rows = np.stack([np.resize(TIED, 400), np.random.default_rng(0).permutation(np.resize(TIED, 400))]).astype(block_rows.DTYPES[dtype])
+    for values in (rows[:, :13], rows):
+        t, u = wrap(xp.place(values.copy())), wrap(values.astype(np.float64))
+        for k, dim, largest in ((7, 1, True), (12, 1, False), (1, 0, True), (13, 1, True)):
+            for got, want in zip(t.topk(k, dim, largest), u.sort(dim, largest)):  # which is stable
+                np.testing.assert_array_equal(got._data.get().astype(np.float64), want.narrow(dim, 0, k).numpy())
+        for k in (1, 5, values.shape[1]):
+            for got, want in zip(t.kthvalue(k), u.sort(1)):
+                np.testing.assert_array_equal(got._data.get().astype(np.float64), want[:, k - 1].numpy())
+        assert t.median(1).indices.tolist() == np.isnan(values.astype(np.float64)).argmax(1).tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 5, 64, 300])
+def test_boxes_that_stay(xp, n, dtype):
+    rng = np.random.default_rng(n)
+    corner = rng.uniform(0, 100, (n, 2))
+    boxes = np.concatenate([corner, corner + rng.uniform(1, 60, (n, 2))], 1).astype(dtype)
+    scores, classes = rng.integers(0, 20, n).astype(dtype), rng.integers(0, 3, n)
+    (b, s, c), (b2, s2, c2) = ([wrap(place(a)) for a in (boxes, scores, classes)] for place in (xp.place, np.asarray))
+    for limit in (0.1, 0.5):
+        assert vision_ops.nms(b, s, limit).tolist() == vision_ops.nms(b2, s2, limit).tolist()
+        assert ops.suppress(b, s, c, limit).tolist() == ops.suppress(b2, s2, c2, limit).tolist()
+    assert vision_ops.nms(b[:0], s[:0], 0.5).tolist() == []
+    assert {"boxes_overlap", "boxes_sweep"} <= xp.launched
+
+
+def test_cosines_have_gradients(xp):
+    rng = np.random.default_rng(0)
+    found = []
+    for place in (xp.place, np.asarray):
+        x, c, s = (wrap(place(rng.standard_normal(shape))).requires_grad_() for shape in [(2, 3, 4, 6), (4, 3), (4, 3)])
+        rng = np.random.default_rng(0)
+        ops.rotary_embedding(x, c, s).sum().backward()
+        found.append([np.asarray(t.grad._data.view(np.ndarray)) for t in (x, c, s)])
+        rng = np.random.default_rng(0)
+    for a, b in zip(*found):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
 
 
 # What the emulator itself has to notice

@@ -14,6 +14,7 @@ from . import (
     normalization,
     padding,
     pooling,
+    rotary_embedding,
     sampling,
     sparse,
     unpooling,
@@ -21,5 +22,5 @@ from . import (
 )
 
 FAMILIES = (activation, attention, conv, ctc_loss, dropout, embedding_bag, grouped, linear_cross_entropy, loss, margin_loss, multi_head_attention,
-            normalization, padding, pooling, sampling, sparse, unpooling, vision)
+            normalization, padding, pooling, rotary_embedding, sampling, sparse, unpooling, vision)
 NAMES = sorted(name for family in FAMILIES for name in family.__all__)

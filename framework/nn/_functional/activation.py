@@ -142,8 +142,7 @@ def glu(input, dim=-1):
     n = input.shape[dim]
     if n % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {dim} is size {n}")
-    a, b = ops.split(input, (n // 2,), dim)
-    return a * ops.sigmoid(b)
+    return ops.glu(input, dim % input.ndim)
 
 
 def _implicit_dim(name, ndim):

@@ -1,10 +1,13 @@
 """Pooling."""
+from functools import lru_cache
+
 import numpy as np
 
 from ... import ops
 from ..._core.tensor import wrap
+from ...ops.mixing import Shares
 from ...ops.pool import flat_indices
-from ._arguments import batched, beside, per_dimension, unbatched
+from ._arguments import batched, per_dimension, unbatched
 
 
 def _max(d):
@@ -70,9 +73,7 @@ def _adaptive_average(d):
             window = tuple(n // s for n, s in zip(input.shape[2:], sizes))
             out = ops.avg_pool(input, window, window, (0,) * d)
         else:
-            out = input
-            for axis, size in enumerate(sizes, 2):
-                out = mixed_along(out, axis, _averages(out.shape[axis], size))
+            out = ops.mix(input, tuple([_averages(n, size) for n, size in zip(input.shape[2:], sizes)]), 2)
         return unbatched(out, added)
 
     name = adaptive_avg_pool.__name__ = adaptive_avg_pool.__qualname__ = f"adaptive_avg_pool{d}d"
@@ -81,25 +82,14 @@ def _adaptive_average(d):
     return adaptive_avg_pool
 
 
-def mixed_along(input, axis, shares):
-    """Each element along `axis` made of the old ones by the columns of `shares`: an array (old size, new size)."""
-    shares = shares.astype(input._data.dtype)
-    if axis == input.ndim - 1:
-        return ops.matmul(input, beside(input, shares))
-    if axis == input.ndim - 2:
-        return ops.matmul(beside(input, shares.T), input)
-    shape = tuple(input.shape)
-    flat = ops.matmul(beside(input, shares.T), ops.reshape(input, (*shape[:axis + 1], -1)))
-    return ops.reshape(flat, (*shape[:axis], shares.shape[1], *shape[axis + 1:]))
-
-
+@lru_cache(64)
 def _averages(n, size):
-    """(n, size) matrix whose columns average the cells of adaptive pooling."""
+    """Along one axis, the averages over the cells of adaptive pooling."""
     matrix = np.zeros((n, size))
     for i in range(size):
         start, stop = i * n // size, -(-(i + 1) * n // size)
         matrix[start:stop, i] = 1 / (stop - start)
-    return matrix
+    return Shares(matrix)
 
 
 def _adaptive_max(d):

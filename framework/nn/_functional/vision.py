@@ -1,13 +1,14 @@
 """Rearranging pixels and resizing images."""
 import math
 import warnings
+from functools import lru_cache
 
 import numpy as np
 
 from ... import ops
+from ...ops.mixing import Shares
 from ._antialias import FILTERS, filtered_weights
-from ._arguments import beside
-from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, mixed_along
+from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 
 def pixel_shuffle(input, upscale_factor):
@@ -73,15 +74,17 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         raise RuntimeError(f"Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} output {list(sizes)}")
     if mode == "area":
         return AREA[d](input, sizes)
-    for axis, (n, out, step) in enumerate(zip(input.shape[2:], sizes, steps), 2):
-        if mode.startswith("nearest"):
-            index = np.minimum(((np.arange(out) + (0.5 if mode == "nearest-exact" else 0)) * step).astype(np.int64), n - 1)
-            input = ops.take(input, beside(input, index), axis)
-        elif antialias:
-            input = mixed_along(input, axis, filtered_weights(n, out, step, bool(align_corners), mode))
-        else:
-            input = mixed_along(input, axis, _weights(n, out, step, bool(align_corners), mode == "bicubic"))
-    return input
+    shares = tuple([_shares(n, out, step, bool(align_corners), mode, antialias) for n, out, step in zip(input.shape[2:], sizes, steps)])
+    return (ops.pick if mode.startswith("nearest") else ops.mix)(input, shares, 2)
+
+
+@lru_cache(64)
+def _shares(n, out, step, align_corners, mode, antialias):
+    """Along one axis, what each output pixel is made of."""
+    if mode.startswith("nearest"):
+        index = np.minimum(((np.arange(out) + (0.5 if mode == "nearest-exact" else 0)) * step).astype(np.int64), n - 1)
+        return Shares.at(n, index)
+    return Shares(filtered_weights(n, out, step, align_corners, mode) if antialias else _weights(n, out, step, align_corners, mode == "bicubic"))
 
 
 def _sizes_and_steps(sizes, size, scale_factor, recompute):

@@ -2,9 +2,9 @@
 import numpy as np
 
 from ... import ops
+from ...ops.mixing import Shares
 from .. import functional as F
 from .. import init
-from .._functional.pooling import mixed_along
 from ._tensors import set_parameters
 from .module import Module
 
@@ -117,7 +117,7 @@ class CrossMapLRN2d(Module):
         c, reach = input.shape[1], int((self.size - 1) / 2 + 1)
         near = np.abs(np.arange(c)[:, None] - np.arange(c)) < reach
         near[0] |= np.arange(c) >= reach  # never taken out of the running sum
-        scale = mixed_along(input * input, 1, near * (self.alpha / self.size)) + self.k
+        scale = ops.mix(input * input, (Shares(near * (self.alpha / self.size)),), 1) + self.k
         return input * ops.power(scale, -self.beta)
 
     def extra_repr(self):

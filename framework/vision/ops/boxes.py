@@ -4,20 +4,16 @@ Formats: "xyxy" two corners, "xywh" a corner and the size, "cxcywh" the centre a
 """
 import math
 
-import numpy as np
-
-from ..._core.tensor import wrap
 from ..._dtypes import float32, float64, int64
 from ..._functional.creation import zeros
 from ..._functional.elementwise import where
 from ..._functional.joining import stack
-from ...ops import maximum, minimum
+from ...ops import maximum, minimum, suppress
 
 __all__ = ["batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "complete_box_iou", "distance_box_iou", "generalized_box_iou",
            "masks_to_boxes", "nms", "remove_small_boxes"]
 
 _MANY = 20_000  # coordinates beyond which classes are taken one by one
-_BLOCK = 128  # boxes that nms looks at between two sweeps
 
 
 def nms(boxes, scores, iou_threshold):
@@ -30,35 +26,16 @@ def nms(boxes, scores, iou_threshold):
     if scores.ndim != 1 or len(scores) != len(boxes):
         raise RuntimeError(f"boxes and scores should have same number of elements in dimension 0, got {len(boxes)} and {tuple(scores.shape)}")
     kind = float64 if boxes.dtype is float64 else float32  # as torchvision computes; the threshold stays a double
-    order = np.argsort(-scores.detach().cpu().double().numpy(), kind="stable")
-    columns = np.ascontiguousarray(boxes.detach().cpu().to(kind).numpy()[order].T)
-    return wrap(order[_kept(columns, iou_threshold)]).to(boxes.device)
-
-
-def _kept(columns, iou_threshold):
-    """Places of the boxes that stay; columns: (4, N), best first.  Those that fell are taken out of the way once per block."""
-    alive, kept = np.arange(columns.shape[1]), []
-    while alive.size:
-        x0, y0, x1, y1 = columns[:, alive]
-        area, dead = (x1 - x0) * (y1 - y0), np.zeros(alive.size, bool)
-        block = min(alive.size, _BLOCK)
-        for i in range(block):
-            if dead[i]:
-                continue
-            kept.append(alive[i])
-            rest = slice(i + 1, None)
-            common = np.maximum(np.minimum(x1[rest], x1[i]) - np.maximum(x0[rest], x0[i]), 0)
-            common *= np.maximum(np.minimum(y1[rest], y1[i]) - np.maximum(y0[rest], y0[i]), 0)
-            with np.errstate(invalid="ignore", divide="ignore"):
-                dead[rest] |= common / (area[i] + area[rest] - common) > np.float64(iou_threshold)
-        alive = alive[block:][~dead[block:]]
-    return np.array(kept, np.int64)
+    return suppress(boxes.detach().to(kind), scores.detach(), None, float(iou_threshold))
 
 
 def batched_nms(boxes, scores, idxs, iou_threshold):
     """`nms` within each class; idxs: (N), the classes."""
     if boxes.numel() == 0:
         return zeros(0, dtype=int64, device=boxes.device)
+    if boxes.is_cuda:  # one launch for all classes
+        kind = float64 if boxes.dtype is float64 else float32
+        return suppress(boxes.detach().to(kind), scores.detach(), idxs.to(int64), float(iou_threshold))
     if boxes.numel() <= _MANY:  # classes moved so far apart that they cannot overlap
         return nms(boxes + (idxs.to(boxes) * (boxes.max() + 1)).unsqueeze(1), scores, iou_threshold)
     kept = zeros(len(scores), dtype=int64, device=boxes.device)

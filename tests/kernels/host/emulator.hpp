@@ -169,6 +169,13 @@ template <class X> static X __shfl_down_sync(unsigned, X v, int by) {
     unsigned lane = emulator::current & 31;
     return exchange(v, lane + by < 32 ? lane + by : lane);
 }
+template <class X> static X __shfl_up_sync(unsigned, X v, int by) {
+    unsigned lane = emulator::current & 31;
+    return exchange(v, lane >= (unsigned)by ? lane - by : lane);
+}
+template <class X> static X atomicCAS(X* at, X expected, X v) { X old = *at; if (old == expected) *at = v; return old; }
+template <class X> static X atomicMin(X* at, X v) { X old = *at; if (v < old) *at = v; return old; }
+template <class X> static X atomicOr(X* at, X v) { X old = *at; *at = old | v; return old; }
 template <class X> static X atomicAdd(X* at, X v) { X old = *at; *at = old + v; return old; }
 template <class X> static X __ldg(const X* at) { return *at; }
 template <class X> static X min(X a, X b) { return b < a ? b : a; }

@@ -1,0 +1,53 @@
+"""Samples of operations that exist to be one pass: gates, bias with activation, rotary embedding, elements mixed along axes, boxes left out."""
+import math
+
+import numpy as np
+
+from ringgrad.ops.mixing import Shares
+
+from .sample import Fails, Sample, const, made, randn
+
+PLAIN = ("float32", "float64")
+INSIDE = "inside nn.functional and vision only"
+OURS = "torch has no function for it: programs compose it"
+
+erf = np.vectorize(math.erf, otypes=[np.float64])
+ACTIVATIONS = {"relu": lambda x: np.maximum(x, 0), "gelu": lambda x: x * (1 + erf(x / math.sqrt(2))) / 2, "silu": lambda x: x / (1 + np.exp(-x)),
+               "sigmoid": lambda x: 1 / (1 + np.exp(-x))}
+
+
+def rotated(x, cos, sin, interleaved=False):
+    """(*, S, D) as complex numbers turned by angles."""
+    r, y = cos.shape[-1], x.copy()
+    first, second = (slice(0, 2 * r, 2), slice(1, 2 * r, 2)) if interleaved else (slice(r), slice(r, 2 * r))
+    z = (x[..., first] + 1j * x[..., second]) * (cos + 1j * sin)
+    y[..., first], y[..., second] = z.real, z.imag
+    return y
+
+
+HALVES = Shares(np.array([[1, 0.5, 0], [0, 0.5, 0.25], [0, 0, 0.75], [0, 0, 0]]))
+PICKED = Shares.at(4, np.array([0, 0, 2]))
+BOXES = const([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30], [0, 0, 10, 9.5], [100, 100, 101, 101]])
+
+SAMPLES = [
+    *(Sample("ops.gated", [randn(3, 4), randn(3, 4), kind], op="gated", torch=INSIDE, dtypes=PLAIN, slack=4,
+             ref=lambda x, y, kind: ACTIVATIONS[kind](x) * y) for kind in ("silu", "gelu", "sigmoid")),
+    Fails("ops.gated", [randn(3), randn(3), "tanh"], error=ValueError, says="the activations are", dtypes=PLAIN),
+    Fails("ops.gated", [randn(3), randn(2)], error=RuntimeError, says="one shape", dtypes=PLAIN),
+    *(Sample("nn.functional.glu", [randn(3, 4, 2), dim], op="glu", dtypes=PLAIN, slack=4,
+             ref=lambda x, dim: np.split(x, 2, dim)[0] * ACTIVATIONS["sigmoid"](np.split(x, 2, dim)[1])) for dim in (1, -1)),
+    *(Sample("ops.bias_activation", [randn(2, 3, 4), randn(4), kind], op="bias_activation", torch=INSIDE, dtypes=PLAIN, slack=4,
+             ref=lambda x, b, kind: ACTIVATIONS[kind](x + b)) for kind in ("relu", "gelu", "silu")),
+    Fails("ops.bias_activation", [randn(3, 4), randn(3)], error=RuntimeError, says="a bias for 4 features", dtypes=PLAIN),
+    Fails("ops.bias_activation", [randn(3, 4), randn(4), "tanh"], error=ValueError, says="the activations are", dtypes=PLAIN),
+    *(Sample("nn.functional.rotary_embedding", [x, c, s, near], op="rotary_embedding", torch=OURS, dtypes=PLAIN, slack=4, ref=rotated)
+      for near in (False, True) for x, c, s in ((randn(2, 3, 7), randn(3, 3), randn(3, 3)), (randn(2, 2, 3, 4), randn(2, 1, 3, 2), randn(2, 1, 3, 2)))),
+    Fails("nn.functional.rotary_embedding", [randn(3, 4), randn(3, 3), randn(3, 3)], error=RuntimeError, says="must fit the input", dtypes=PLAIN),
+    Fails("nn.functional.rotary_embedding", [randn(3, 4), randn(2, 2), randn(2, 2)], error=RuntimeError, says="must fit the input", dtypes=PLAIN),
+    *(Sample("ops.mix", [randn(*shape), (HALVES,) * n, axis], op="mix", torch=INSIDE, dtypes=PLAIN, slack=4, ref=ref) for shape, n, axis, ref in (
+        ((2, 4), 1, 1, lambda x, *_: x @ HALVES.matrix), ((4, 4, 3), 2, 0, lambda x, *_: np.einsum("abc,ax,by->xyc", x, HALVES.matrix, HALVES.matrix)))),
+    Sample("ops.pick", [randn(2, 4, 3), (PICKED,), 1], op="pick", torch=INSIDE, dtypes=PLAIN, ref=lambda x, *_: x[:, [0, 0, 2]]),
+    *(Sample("ops.suppress", [BOXES, made(lambda rng: np.array([0.3, 0.9, 0.2, 0.9, 0.1]), "scores"), classes, limit], op="suppress", torch=INSIDE,
+             dtypes=PLAIN, grad=False, gives="int64", ref=lambda *_, kept=kept: np.array(kept)) for classes, limit, kept in (
+        (None, 0.5, [1, 2, 4]), (None, 0.96, [1, 3, 0, 2, 4]), (const([0, 1, 0, 0, 0], "int64"), 0.5, [1, 3, 2, 4]))),
+]
