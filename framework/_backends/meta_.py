@@ -221,7 +221,7 @@ def by_form(formula, numpys, inputs, attrs):
 ELEMENTWISE = {"bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "digamma", "erf", "erfc", "erfcx", "erfinv", "i0", "i0e", "i1", "i1e", "igamma",
                "igammac", "lgamma", "log_ndtr", "modified_bessel_k0", "modified_bessel_k1", "ndtri", "polygamma", "scaled_modified_bessel_k0",
                "scaled_modified_bessel_k1", "zeta", "gelu"}
-WITHOUT_SHAPE = {"argwhere", "histogram_counts", "unique", "unique_runs", "unique_slices", "bincount"}
+WITHOUT_SHAPE = {"argwhere", "histogram_counts", "suppress", "unique", "unique_runs", "unique_slices", "bincount"}
 
 
 def _as_strided(x, shape=None, strides=None, subok=False, writeable=True):

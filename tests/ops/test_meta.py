@@ -19,7 +19,7 @@ NEED_VALUES = {
     "linalg.lu_solve", "linalg.solve_ex", "lstm", "lu", "lu_solve", "lu_unpack", "masked_scatter", "masked_select", "nanquantile",
     "nn.functional.affine_grid", "nn.functional.embedding_bag", "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d",
     "nn.functional.gaussian_nll_loss", "nn.functional.grouped_mm", "nn.functional.multi_margin_loss", "nn.functional.multilabel_margin_loss",
-    "nn.functional.one_hot", "nonzero", "nonzero_static", "normal", "put", "quantile", "repeat_interleave", "rnn_relu", "rnn_tanh",
+    "nn.functional.one_hot", "nonzero", "nonzero_static", "normal", "ops.suppress", "put", "quantile", "repeat_interleave", "rnn_relu", "rnn_tanh",
     "segment_reduce", "sparse_coo_tensor", "unique", "unique_consecutive", "unravel_index",
 }
 # NumPy's kernels leave their results in an order of their own, which the formulas do not have.
