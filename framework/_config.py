@@ -19,3 +19,6 @@ KEEP_MEMORY = flag("RINGGRAD_KEEP_MEMORY", True)
 NAME = "ringgrad"  # what dtypes, sizes and types say they belong to; "torch" while a program written for torch runs (see compat)
 
 DETERMINISTIC = {"on": False, "warn": False}  # what use_deterministic_algorithms was told
+
+TF32 = {"matmul": False, "conv": True}  # whether float32 may be rounded to TF32 on a GPU: backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
+CUDNN = {"enabled": True, "benchmark": False, "benchmark_limit": 10, "deterministic": False}  # what backends.cudnn was told

@@ -21,7 +21,7 @@ def accumulate(leaf, g):
         if type(g) is not type(want) or g.dtype != want.dtype:
             g = BACKENDS[type(want if type(g) is not SparseArray else g)].asarray(g, dtype=want.dtype)
         if g.base is not None or sys.getrefcount(g) > _MINE + 2 or not g.flags.c_contiguous:
-            g = g.copy()
+            g = g.copy(order="K" if g.strides == want.strides else "C")  # a weight with its channels last gets a gradient like it
         leaf._grad = wrap(g)
     elif held._requires_grad:
         leaf._grad = wrap(held._data + g)

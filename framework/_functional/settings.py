@@ -2,7 +2,7 @@
 import os
 import warnings
 
-from .._config import DETERMINISTIC
+from .._config import DETERMINISTIC, TF32
 from .._device import CPU, as_device
 from .._state import state
 from .._threads import get_num_threads, set_num_threads
@@ -66,15 +66,17 @@ def get_default_device():
 # -- precision and threads ---------------------------------------------------------------------------------------------
 
 def set_float32_matmul_precision(precision):
-    """Remembers "highest", "high" or "medium"; products of float32 matrices are computed in float32 whichever it is.
+    """How precise products of float32 matrices are on CUDA: "highest" in float32, "high" or "medium" may round to TF32.  The CPU takes float32.
 
-    On CUDA, CuPy decides about TF32 when it is imported (CUPY_TF32=1).  `backends.cuda.matmul.allow_tf32` is another name of this setting.
+    Where cuBLASLt is missing (see `show_config`), CuPy decides about TF32 when it is imported (CUPY_TF32=1).
+    `backends.cuda.matmul.allow_tf32` is another name of this setting.
     """
     if precision not in _PRECISIONS:
         warnings.warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the current setFloat32MatmulPrecision call has no effect.",
                       UserWarning, stacklevel=2)
         return
     _settings["precision"] = precision
+    TF32["matmul"] = precision != "highest"
 
 
 def get_float32_matmul_precision():

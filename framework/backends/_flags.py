@@ -9,8 +9,13 @@ def setting(module_name, **values):
     module = sys.modules[module_name]
     values = {name: value for name, value in values.items() if value is not None}
     before = {name: getattr(module, name) for name in values}
-    vars(module).update(values)
+    _put(module, values)
     try:
         yield
     finally:
-        vars(module).update(before)
+        _put(module, before)
+
+
+def _put(module, values):
+    for name, value in values.items():
+        setattr(module, name, value)

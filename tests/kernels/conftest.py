@@ -2,4 +2,11 @@
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
+
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory):
+    """A folder for compiled kernels, which tests that plug an emulated device share."""
+    return tmp_path_factory.mktemp("compiled")

@@ -1,0 +1,189 @@
+"""Products of matrices on CuPy arrays by cuBLASLt: transposed and batched operands as they lie, halves summed in float32, TF32 where it is allowed.
+
+CuPy's own products copy what lies by columns when there is a batch, go through float32 for batches of float16, know no bias, and cannot be captured
+in a CUDA graph.  What the library does not take - integers, complex numbers, no elements - is left to the formula.
+"""
+import math
+import threading
+
+from .._config import TF32
+from .._core.broadcasting import mismatch
+from .._libraries import choice, cublaslt
+from .._libraries.cublaslt import Operand, Product
+from ..ops._run import run
+from ..ops.linear import linear
+from ..ops.matmul import matmul
+from ..ops.reductions import sum_
+
+_RECIPES, _lock = {}, threading.Lock()
+
+
+class _Recipe:
+    """How arrays of certain shapes and strides are multiplied: what is copied first, the plan, and the shape of the result.
+
+    copies: None, or for each operand the shape to which it is copied, or None where it may stay as it is
+    """
+
+    __slots__ = ("copies", "plan", "run", "shape", "workspace")
+
+    def __init__(self, copies, plan, shape):
+        self.copies, self.plan, self.shape, self.workspace = copies, plan, shape, plan.workspace
+        self.run = plan.run
+
+
+def product(xp, x, y, bias=None):
+    """x @ y + bias; None where the library has no way for it.
+
+    x: (*batch, n, k), y: (*batch, k, m), or vectors, as in `ringgrad.matmul`;  bias: (m), contiguous
+    """
+    device = x.device.id
+    planner = choice.matmul(xp, device)
+    if planner is None:
+        return None
+    bits = x.data.ptr | y.data.ptr | cublaslt.ALIGNED
+    if bias is not None:
+        bits |= bias.data.ptr
+    kind = "tf32" if x.dtype.char == "f" and TF32["matmul"] else x.dtype.name
+    key = planner, kind, x.shape, x.strides, y.shape, y.strides, bits & -bits, bias is not None
+    recipe = _RECIPES.get(key)
+    if recipe is None:
+        with _lock:
+            recipe = _RECIPES[key] = _recipe(planner, x, y, kind, bits & -bits, "" if bias is None else "bias")
+    if recipe is False:
+        return None
+    if recipe.copies is not None:
+        x, y = [a if shape is None else xp.ascontiguousarray(xp.broadcast_to(a, shape)) for a, shape in zip((x, y), recipe.copies)]
+    out = xp.empty(recipe.shape, x.dtype)
+    room = xp.cuda.alloc(recipe.workspace) if recipe.workspace else None
+    addresses = x.data.ptr, y.data.ptr, out.data.ptr, 0 if room is None else room.ptr, xp.cuda.get_current_stream(device).ptr
+    if bias is None:
+        recipe.run(*addresses)
+    else:
+        recipe.plan.run_with_bias(*addresses, bias.data.ptr)
+    return out
+
+
+def _recipe(planner, x, y, kind, alignment, epilogue):
+    """A _Recipe, or False where the formula must do it: other types, no elements, shapes that do not fit, nothing in the library."""
+    if kind not in cublaslt.TYPES or x.dtype != y.dtype or not x.size or not y.size or not x.ndim or not y.ndim:
+        return False
+    if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0] or mismatch([x.shape[:-2], y.shape[:-2]]):
+        return False
+    size = x.itemsize
+    told, copies, shape = describe(x.shape, [s // size for s in x.strides], y.shape, [s // size for s in y.strides])
+    plan = planner.plan(Product(kind, *told, epilogue, alignment))
+    return False if plan is None else _Recipe(copies, plan, shape)
+
+
+# -- shapes and strides ------------------------------------------------------------------------------------------------
+
+def describe(x, x_steps, y, y_steps):
+    """((rows, inner, columns, batch, left, right), copies, shape of the result) of a product that fits.  Strides are in elements."""
+    left, right, batch = _Matrix(x, x_steps, row=True), _Matrix(y, y_steps, row=False), _broadcast(x[:-2], y[:-2])
+    shape = (*batch, *x[-2:-1], *(y[-1:] if len(y) > 1 else ()))
+    if batch and math.prod(right.batch) == 1 and right.operand(()) is not None:
+        folded = left.folded()
+        if folded is not None:  # one product of large matrices beats many of small ones
+            return (folded[0], left.columns, right.columns, 1, folded[1], right.operand(())), None, shape
+    operands, copies = [], []
+    for m, own in ((left, x), (right, y)):
+        operand = m.operand(batch)
+        copies.append(None if operand else (*batch, *own[-2:]) if len(own) > 1 else own)
+        operands.append(operand or Operand(False, m.columns, m.rows * m.columns))
+    return (left.rows, left.columns, right.columns, math.prod(batch), *operands), copies if any(copies) else None, shape
+
+
+class _Matrix:
+    """An operand as a batch of matrices: sizes, and the steps from one row, column and matrix to the next."""
+
+    def __init__(self, shape, steps, row):
+        if len(shape) == 1:
+            shape, steps = ((1, *shape), (shape[0] * steps[0], *steps)) if row else ((*shape, 1), (*steps, 1))
+        *self.batch, self.rows, self.columns = shape
+        *self.steps, self.down, self.across = steps
+
+    def operand(self, batch):
+        """The operand that the library is told, broadcast to `batch`; None where it has to be copied first."""
+        found, step = _dense(self.rows, self.columns, self.down, self.across), self._one_step(batch)
+        return None if found is None or step is None else Operand(*found, step)
+
+    def folded(self):
+        """(rows, operand) with all of the batch in the rows, for a right operand without one; None where the strides forbid it."""
+        rows = _merged([*self.batch, self.rows], [*self.steps, self.down])
+        if rows is None:
+            return None
+        found = _dense(rows[0], self.columns, rows[1], self.across)
+        return None if found is None else (rows[0], Operand(*found, 0))
+
+    def _one_step(self, batch):
+        """The one step from each matrix of `batch` to the next; None where there is not one."""
+        missing = len(batch) - len(self.batch)
+        steps = [0] * missing + [0 if n == 1 else s for n, s in zip(self.batch, self.steps)]
+        merged = _merged(batch, steps)
+        return None if merged is None or merged[1] < 0 else merged[1]
+
+
+def _dense(rows, columns, down, across):
+    """(by columns?, elements from one dense line to the next) of a matrix; None for one without dense lines."""
+    if (across == 1 or columns == 1) and (down >= columns or rows == 1):
+        return False, max(down, columns) if rows > 1 else columns
+    if (down == 1 or rows == 1) and (across >= rows or columns == 1):
+        return True, max(across, rows) if columns > 1 else rows
+    return None
+
+
+def _merged(sizes, steps):
+    """(size, step) of dimensions seen as one; None where no single step leads through them."""
+    size, step = 1, 0
+    for n, s in zip(reversed(sizes), reversed(steps)):
+        if n == 1:
+            continue
+        if size == 1:
+            size, step = n, s
+        elif s == size * step:
+            size *= n
+        else:
+            return None
+    return size, step
+
+
+def _broadcast(a, b):
+    """The common shape of two that fit."""
+    longer = max(len(a), len(b))
+    a, b = (1,) * (longer - len(a)) + tuple(a), (1,) * (longer - len(b)) + tuple(b)
+    return tuple(n if m == 1 else m for m, n in zip(a, b))
+
+
+# -- the ops -----------------------------------------------------------------------------------------------------------
+
+def multiply(xp, x, y):
+    """The op `matmul`."""
+    out = product(xp, x, y)
+    return matmul.forward(xp, x, y) if out is None else out
+
+
+def affine(xp, x, weight, bias=None):
+    """The op `linear`."""
+    if bias is None or not (x.ndim and weight.ndim == 2 and bias.shape == weight.shape[:1] and bias.dtype == x.dtype and bias.flags.c_contiguous):
+        out = product(xp, x, weight.T) if bias is None and x.ndim and weight.ndim == 2 else None
+        return linear.forward(xp, x, weight, bias) if out is None else out
+    out = product(xp, x, weight.T, bias)
+    if out is not None:
+        return out
+    out = product(xp, x, weight.T)
+    if out is None:
+        return linear.forward(xp, x, weight, bias)
+    out += bias
+    return out
+
+
+def column_sums(xp, g):
+    """The gradient of `linear` for its bias: the sum over rows."""
+    return run(sum_, xp, g, axis=tuple(range(g.ndim - 1)), keepdims=False)
+
+
+def register():
+    """Put these in the place of the formulas on CuPy arrays."""
+    matmul.kernel("cupy")(multiply)
+    linear.kernel("cupy")(affine)
+    linear.kernel("cupy", vjp="bias")(column_sums)

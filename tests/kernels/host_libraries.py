@@ -1,0 +1,241 @@
+"""Doubles of NVIDIA's libraries on the host: they understand what they are told through ctypes, by columns, and compute it with NumPy.
+
+    xp = host_libraries.device(folder)             # an emulated device (host_gpu) with streams and workspaces
+    library = host_libraries.CublasLt()
+    choice.put("matmul", xp, 0, cublaslt.Planner(cublaslt.opened(library)))
+
+Each function is a C function pointer made of a Python method, so that arguments pass through the types that ringgrad declares.
+"""
+import ctypes
+import types
+
+import host_gpu
+import ml_dtypes
+import numpy as np
+
+from ringgrad import ops
+from ringgrad._libraries import convolution, cublaslt, cudnn
+
+NUMPY = {cublaslt.R_16F: np.float16, cublaslt.R_16BF: ml_dtypes.bfloat16, cublaslt.R_32F: np.float32, cublaslt.R_64F: np.float64}
+
+
+class device(host_gpu.device):  # noqa: N801 - used like a module
+    """An emulated device on which libraries find a stream and memory to work in."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        stream = types.SimpleNamespace(ptr=77, is_capturing=lambda: False)
+        self.cuda = types.SimpleNamespace(get_current_stream=lambda device: stream, alloc=self._alloc)
+
+    def empty(self, shape, dtype=np.float32):
+        """`host_gpu.device.empty`, as well aligned as CuPy's memory."""
+        out = aligned(np.empty(shape, dtype).nbytes).view(dtype).reshape(shape).view(host_gpu.DeviceArray)
+        out[...] = np.nan if out.dtype.kind in "fV" else 1
+        return out
+
+    def ascontiguousarray(self, a):
+        """A copy that is aligned, unless `a` is contiguous."""
+        if a.flags.c_contiguous:
+            return a
+        copy = self.empty(a.shape, a.dtype)
+        copy[...] = a
+        return copy
+
+    def _alloc(self, size):
+        room = np.zeros(size, np.uint8)
+        return types.SimpleNamespace(ptr=room.ctypes.data, keeps=room)
+
+
+def aligned(size):
+    """`size` bytes at an address that is a multiple of 256."""
+    room = np.empty(size + 256, np.uint8)
+    start = -room.ctypes.data % 256
+    return room[start:start + size]
+
+
+class CublasLt:
+    """cuBLASLt as far as ringgrad uses it.  `runs` holds what was computed: dictionaries of what the library was told."""
+
+    def __init__(self, supports=lambda told: True):
+        self.things, self.runs, self.supports = {}, [], supports
+        for name, signature in cublaslt.SIGNATURES.items():
+            setattr(self, name, ctypes.CFUNCTYPE(ctypes.c_int, *signature)(getattr(self, f"_{name.removeprefix('cublasLt')}")))
+        self.cublasLtGetStatusString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_int)(lambda status: b"a status")
+
+    def _make(self, place, thing):
+        address = 16 * (len(self.things) + 1)
+        self.things[address], place[0] = thing, address
+        return 0
+
+    def _Create(self, place):
+        return self._make(place, "handle")
+
+    def _MatrixLayoutCreate(self, place, kind, rows, columns, ld):
+        return self._make(place, {"kind": kind, "rows": rows, "columns": columns, "ld": ld})
+
+    def _MatmulDescCreate(self, place, compute, scale):
+        return self._make(place, {"compute": compute, "scale": scale})
+
+    def _MatmulPreferenceCreate(self, place):
+        return self._make(place, {})
+
+    def _set(self, where, attribute, value, size):
+        self.things[where][attribute] = int.from_bytes(ctypes.string_at(value, size), "little")
+        return 0
+
+    _MatrixLayoutSetAttribute = _MatmulDescSetAttribute = _MatmulPreferenceSetAttribute = _set
+
+    def _MatmulAlgoGetHeuristic(self, handle, operation, a, b, c, d, preference, wanted, results, number):
+        assert self.things[handle] == "handle" and wanted == 1
+        self.alignment = {self.things[preference][attribute] for attribute in cublaslt.PREF_ALIGNMENT}
+        told = {**self.things[operation], "a": self.things[a], "b": self.things[b], "d": self.things[d], "alignment": self.alignment.pop()}
+        number[0] = int(self.supports(told))
+        results[0].workspace, results[0].algorithm.data[0] = 64, told["alignment"]
+        return 0
+
+    def _Matmul(self, handle, operation, one, a, a_layout, b, b_layout, zero, c, c_layout, d, d_layout, algorithm, workspace, size, stream):
+        told = {**self.things[operation], "a": self.things[a_layout], "b": self.things[b_layout], "d": self.things[d_layout]}
+        alignment = ctypes.cast(algorithm, ctypes.POINTER(ctypes.c_uint64))[0]
+        assert not any(address % alignment for address in (a, b, d)), "an address is not aligned as it was planned"
+        number = ctypes.c_double if told["scale"] == cublaslt.R_64F else ctypes.c_float
+        assert ctypes.cast(one, ctypes.POINTER(number))[0] == 1 and not ctypes.cast(zero, ctypes.POINTER(number))[0]
+        assert workspace and size == 64 and stream == 77 and c == d
+        left, right = _matrix(a, told["a"], told[cublaslt.DESC_TRANSA]), _matrix(b, told["b"], told[cublaslt.DESC_TRANSB])
+        out = _matrix(d, told["d"], 0)
+        assert left.shape[1:] == (out.shape[1], right.shape[1]) and right.shape[2] == out.shape[2], "the three do not fit"
+        result = left.astype(np.float64) @ right.astype(np.float64)
+        if told[cublaslt.DESC_EPILOGUE] == cublaslt.EPILOGUES["bias"]:
+            vector = np.ctypeslib.as_array(ctypes.cast(told[cublaslt.DESC_BIAS], ctypes.POINTER(ctypes.c_uint8)), (out.shape[1] * out.itemsize,))
+            result += vector.view(out.dtype).astype(np.float64)[:, None]
+        out[...] = result.astype(out.dtype)
+        self.runs.append(told)
+        return 0
+
+
+def _matrix(address, layout, transposed):
+    """(batch, rows, columns) of a matrix stored by columns; transposed where the library was told so."""
+    dtype = np.dtype(NUMPY[layout["kind"]])
+    batch, step = layout.get(cublaslt.LAYOUT_BATCH_COUNT, 1), layout.get(cublaslt.LAYOUT_BATCH_STEP, 0)
+    rows, columns, ld = layout["rows"], layout["columns"], layout["ld"]
+    assert ld >= rows, "columns overlap"
+    size = ((batch - 1) * step + (columns - 1) * ld + rows) * dtype.itemsize
+    flat = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,)).view(dtype)
+    found = np.lib.stride_tricks.as_strided(flat, (batch, rows, columns), [s * dtype.itemsize for s in (step, 1, ld)])
+    return found.swapaxes(1, 2) if transposed else found
+
+
+class Cudnn:
+    """cuDNN as far as ringgrad uses it: descriptors that keep what they are told, and graphs of them computed with NumPy in float64.
+
+    supports(told) says whether there is an engine for an operation; `runs` holds what was computed.
+    """
+
+    def __init__(self, supports=lambda told: True, notes=()):
+        self.things, self.runs, self.supports, self.notes, self.stream = {}, [], supports, notes, None
+        for name, signature in cudnn.SIGNATURES.items():
+            setattr(self, name, ctypes.CFUNCTYPE(ctypes.c_int, *signature)(getattr(self, f"_{name.removeprefix('cudnn')}")))
+        self.cudnnGetErrorString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_int)(lambda status: b"a status")
+
+    def _Create(self, place):
+        place[0] = 8
+        return 0
+
+    def _SetStream(self, handle, stream):
+        self.stream = stream
+        return 0
+
+    def _BackendCreateDescriptor(self, kind, place):
+        address = 16 * (len(self.things) + 1)
+        self.things[address], place[0] = {"kind": kind, "finished": False}, address
+        return 0
+
+    def _BackendDestroyDescriptor(self, address):
+        return 0
+
+    def _BackendSetAttribute(self, address, attribute, kind, number, values):
+        thing = self.things[address]
+        assert not thing["finished"], "a finished descriptor is changed"
+        found = list(ctypes.cast(values, ctypes.POINTER(cudnn.C_TYPES[kind]))[:number])
+        if kind == cudnn.DESCRIPTOR:
+            assert all(self.things[f]["finished"] or self.things[f]["kind"] == cudnn.ENGINECFG for f in found), "a descriptor is used unfinished"
+            found = [self.things[f] for f in found]
+        thing[attribute] = found
+        return 0
+
+    def _BackendGetAttribute(self, address, attribute, kind, room, number, values):
+        thing = self.things[address]
+        answers = {cudnn.HEUR_ATTRIBUTES["results"]: [None], cudnn.CONFIG_ENGINE: [None], cudnn.ENGINE_NOTES: list(self.notes),
+                   cudnn.PLAN_ATTRIBUTES["workspace"]: [64]}[attribute]
+        number[0] = len(answers)
+        if attribute == cudnn.HEUR_ATTRIBUTES["results"]:
+            graph = thing[cudnn.HEUR_ATTRIBUTES["graph"]][0]
+            number[0] = int(self.supports(graph[cudnn.GRAPH_OPERATIONS]))
+            if room:
+                self.things[ctypes.cast(values, ctypes.POINTER(ctypes.c_void_p))[0]].update(graph=graph)
+        elif kind != cudnn.DESCRIPTOR and room:
+            for i, answer in enumerate(answers):
+                ctypes.cast(values, ctypes.POINTER(cudnn.C_TYPES[kind]))[i] = answer
+        return 0
+
+    def _BackendFinalize(self, address):
+        self.things[address]["finished"] = True
+        return 0
+
+    def _BackendExecute(self, handle, plan, pack):
+        pack, a = self.things[pack], cudnn.PACK_ATTRIBUTES
+        assert handle == 8 and self.stream == 77 and pack[a["workspace"]][0], "no handle, stream or workspace"
+        memory = dict(zip(pack[a["ids"]], pack[a["addresses"]]))
+        graph = self.things[plan][cudnn.PLAN_ATTRIBUTES["config"]][0]["graph"]
+        assert graph[cudnn.GRAPH_HANDLE] == [8]
+        operations, virtual = graph[cudnn.GRAPH_OPERATIONS], {}
+        for operation in operations:
+            (self._convolution if operation["kind"] != cudnn.OPERATION_POINTWISE else self._addition)(operation, memory, virtual)
+        self.runs.append(operations)
+        return 0
+
+    def _convolution(self, operation, memory, virtual):
+        name, (_, _, _, geometry, attributes) = next((n, o) for n, o in convolution.OPERATIONS.items() if o[0] == operation["kind"])
+        w, x, y = (operation[attribute][0] for attribute in attributes)
+        told, a = operation[geometry][0], convolution.ATTRIBUTES
+        assert told[a["before"]] == told[a["after"]] and told[a["mode"]] == [convolution.CROSS_CORRELATION]
+        geometry = {"stride": tuple(told[a["strides"]]), "padding": tuple(told[a["before"]]), "dilation": tuple(told[a["dilations"]])}
+        shapes = [tuple(t[cudnn.TENSOR_ATTRIBUTES["dimensions"]]) for t in (w, x, y)]
+        geometry["groups"] = shapes[1][1] // shapes[0][1]
+        w_, x_, y_ = (_Place(t, memory, virtual) for t in (w, x, y))
+        if name == "forward":
+            y_.put(ops.convolution.op.forward(np, x_.get(), w_.get(), None, **geometry))
+        elif name == "data":
+            x_.put(ops.conv_transpose.op.forward(np, y_.get(), w_.get(), None, size=shapes[1][2:], **geometry))
+        else:
+            w_.put(ops.conv_weight.op.forward(np, y_.get(), x_.get(), kernel=shapes[0][2:], **geometry))
+
+    def _addition(self, operation, memory, virtual):
+        x, b, y = (_Place(operation[cudnn.OPERATION_POINTWISE_ATTRIBUTES[n]][0], memory, virtual) for n in ("x", "b", "y"))
+        assert operation[cudnn.OPERATION_POINTWISE_ATTRIBUTES["pointwise"]][0][cudnn.POINTWISE_ATTRIBUTES["mode"]] == [convolution.ADD]
+        y.put(x.get() + b.get())
+
+
+class _Place:
+    """The values of a tensor that the library was told of, in memory or, for a virtual one, between operations."""
+
+    def __init__(self, tensor, memory, virtual):
+        a = cudnn.TENSOR_ATTRIBUTES
+        self.id, self.virtual = tensor[a["id"]][0], virtual if tensor[a["virtual"]] == [True] else None
+        if self.virtual is not None:
+            return
+        kind = {0: np.float32, 1: np.float64, 2: np.float16, 9: ml_dtypes.bfloat16}[tensor[a["type"]][0]]
+        dtype, shape, steps = np.dtype(kind), tensor[a["dimensions"]], tensor[a["strides"]]
+        address = memory[self.id]
+        assert address % tensor[a["alignment"]][0] == 0, "an address is not aligned as it was planned"
+        size = (sum((n - 1) * s for n, s in zip(shape, steps)) + 1) * dtype.itemsize
+        flat = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,)).view(dtype)
+        self.array = np.lib.stride_tricks.as_strided(flat, shape, [s * dtype.itemsize for s in steps])
+
+    def get(self):
+        return self.virtual[self.id] if self.virtual is not None else self.array.astype(np.float64)
+
+    def put(self, values):
+        if self.virtual is not None:
+            self.virtual[self.id] = values
+        else:
+            self.array[...] = values.astype(self.array.dtype)
