@@ -93,6 +93,8 @@ ROWS = [  # name, the NumPy formula, the same of either library, float inputs, i
     ("gelu, tanh (768, 512)", gelu_tanh, lambda F, x: F.gelu(x, approximate="tanh"), _floats((768, 512)), []),
     ("gelu (768, 512)", None, lambda F, x: F.gelu(x), _floats((768, 512)), []),
     ("conv2d (16, 32, 26, 26), 64 x 3 x 3", conv2d, lambda F, x, w: F.conv2d(x, w), _floats((16, 32, 26, 26), (64, 32, 3, 3)), []),
+    *[(f"depthwise conv2d {shape}, 3 x 3", None, lambda F, x, w: F.conv2d(x, w, None, 1, 1, 1, len(w)), _floats(shape, (shape[1], 1, 3, 3)), [])
+      for shape in ((8, 144, 56, 56), (8, 384, 14, 14))],
     ("max pool (16, 64, 24, 24), 2 x 2", max_pool2d, lambda F, x: F.max_pool2d(x, 2), _floats((16, 64, 24, 24)), []),
     *[(f"sparse.mm (2708, 2708) with 13264 values, (2708, {width})", None, _graph_product, _floats((13264,), (2708, width)),
        [_ints(2708, (2, 13264))])

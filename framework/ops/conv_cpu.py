@@ -1,4 +1,5 @@
-"""Convolution on the CPU: a few images at a time, in buffers that stay in the cache.  Small images of stride 1 go another way, see _shifted.
+"""Convolution on the CPU: a few images at a time, in buffers that stay in the cache.  Small images of stride 1 go another way, see _shifted, and
+so do channels that are convolved one by one, see _depthwise.
 
 Windows are copied to a matrix for the forward pass and copied anew for the weight's gradient; the input's gradient adds them up.
 """
@@ -8,7 +9,7 @@ import math
 import numpy as np
 
 from .._mkl import matmul
-from . import _shifted
+from . import _depthwise, _shifted
 from ._windows import places, windows
 from .conv import check, conv_transpose, conv_weight, convolution, grouped
 
@@ -77,6 +78,8 @@ def _(xp, x, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), 
     out = check(x, weight, bias, stride, padding, dilation, groups)
     if x.size and _shifted.suits(x.shape[1], len(weight), weight.shape[2:], out, stride, padding, groups):
         return _shifted.convolve(x, weight, bias, out, padding, dilation)
+    if x.size and _depthwise.suits(x.shape[1], len(weight), groups, x.dtype):
+        return _depthwise.convolve(x, weight, bias, out, stride, padding, dilation)
     chunks = _Chunks(len(x), x.shape[1], x.shape[2:], weight.shape[2:], out, stride, padding, dilation, groups, x.dtype)
     w = grouped(weight, groups)
     y = np.empty((len(x), len(weight), *out), x.dtype)
@@ -100,6 +103,8 @@ def _(xp, x, weight, bias=None, size=(), stride=(1, 1), padding=(0, 0), dilation
     if x.size and exact and _shifted.suits(x.shape[1], weight.shape[1], kernel, size, stride, around, groups):
         turned = np.flip(weight, range(2, weight.ndim)).swapaxes(0, 1)
         return _shifted.convolve(x, turned, bias, size, around, dilation)
+    if x.size and _depthwise.suits(x.shape[1], weight.shape[1] * groups, groups, x.dtype):
+        return _depthwise.transpose(x, weight, bias, size, stride, padding, dilation)
     y = np.zeros((len(x), weight.shape[1] * groups, *size), x.dtype)
     if groups > 1:
         m = max(1, GROUPED // max(1, y.shape[1] * math.prod(weight.shape[2:]) * math.prod(out)))
@@ -171,6 +176,8 @@ def _add_channels(x, weight, y, stride, padding, dilation):
 def _(xp, x, y, kernel=(), stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
     if y.size and _shifted.suits(y.shape[1], x.shape[1], kernel, x.shape[2:], stride, padding, groups):
         return _shifted.weight_gradient(x, y, kernel, padding, dilation)
+    if x.size and y.size and _depthwise.suits(y.shape[1], x.shape[1], groups, x.dtype):
+        return _depthwise.weight_gradient(x, y, kernel, stride, padding, dilation)
     chunks = _Chunks(len(y), y.shape[1], y.shape[2:], kernel, x.shape[2:], stride, padding, dilation, groups, x.dtype)
     turned = x.shape[1] <= NARROW
     if not len(x):
