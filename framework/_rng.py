@@ -106,6 +106,10 @@ class Generator:
             return self._source.uniform(shape, np.dtype(np.float32)) < p
         return self._source.uniform(shape, np.dtype(np.float64)) < p
 
+    def reserve(self, n):
+        """On CUDA: the state {seed, counter}, an array (2) of int64, from which somebody else draws up to `n` numbers; the stream goes on behind."""
+        return self._source.reserve(n)
+
     def permutation(self, n):
         """The numbers 0 ... n - 1 in random order, int64."""
         return self._source.permutation(n)

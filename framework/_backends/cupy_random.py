@@ -64,6 +64,13 @@ class CudaSource:
         """Booleans, True where `uniform` of float32 would be below the number `p`."""
         return self._draw("below_float32", shape, np.dtype(bool), np.float32(p))
 
+    def reserve(self, n):
+        """The state as it is now, in an array of its own, and the counter moved on by `n`."""
+        with self._device, self._lock:
+            state = self._pair.astype(np.int64)
+            self._module.get_function("advance")((1,), (1,), (self._pair, np.uint64(n)))
+            return state
+
     def _draw(self, kernel, shape, dtype, *more):
         n = math.prod(shape)
         with self._device, self._lock:

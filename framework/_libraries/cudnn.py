@@ -49,7 +49,9 @@ WORKSPACE_BYTES = 1 << 30  # engines that want more are passed over
 
 def opened(library):
     """The functions of an opened library."""
-    return Library(library, "cuDNN", SIGNATURES, "cudnnGetErrorString")
+    functions = Library(library, "cuDNN", SIGNATURES, "cudnnGetErrorString")
+    functions.cudnnGetVersion = lambda: version(library)
+    return functions
 
 
 def version(library):
@@ -104,7 +106,8 @@ class Graph:
         if name is not None:
             self.ids[name] = self.number
         made = Described(self.library, TENSOR).set(a["type"], DATA_TYPE, [TYPES[dtype or self.compute]]).set(a["dimensions"], INT64, sizes)
-        made.set(a["strides"], INT64, steps).set(a["id"], INT64, [self.number]).set(a["alignment"], INT64, [self.alignment])
+        alignment = min(self.alignment, 8) if dtype == "int64" else self.alignment  # numbers of the random source stand next to each other
+        made.set(a["strides"], INT64, steps).set(a["id"], INT64, [self.number]).set(a["alignment"], INT64, [alignment])
         made.set(a["virtual"], BOOLEAN, [name is None]).set(a["by value"], BOOLEAN, [by_value])
         return made.finish()
 
@@ -138,6 +141,7 @@ class Planner:
 
     def __init__(self, library, device=None):
         self.library, self.device, self.handle, self.lock = library, device, c_void_p(), threading.Lock()
+        self.version = library.cudnnGetVersion()
         if device is None:
             library.check(library.cudnnCreate(byref(self.handle)), "making a handle")
 

@@ -1,7 +1,9 @@
-"""torch.backends.cuda: matrix products and attention on the GPU.  What is set is kept; which kernel attention takes is decided by what is there."""
+"""torch.backends.cuda: matrix products and attention on the GPU.  The forms of attention are those of `nn.attention.SDPBackend`."""
 import contextlib
 
+from .._config import ATTENTION
 from .._functional.settings import get_float32_matmul_precision, set_float32_matmul_precision
+from .._libraries.choice import cudnn_version
 from ..cuda import is_available
 
 __all__ = ["cudnn_sdp_enabled", "cufft_plan_cache", "enable_cudnn_sdp", "enable_flash_sdp", "enable_math_sdp", "enable_mem_efficient_sdp",
@@ -58,18 +60,17 @@ class _PlanCache:
 
 matmul = _Matmul()
 cufft_plan_cache = _PlanCache()
-_allowed = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "reduced_math": False}
 _libraries = {"linalg": "default", "blas": "cublas"}
 
 
 def _switch(kind):
     def enable(enabled):
-        _allowed[kind] = bool(enabled)
+        ATTENTION[kind] = bool(enabled)
 
     def is_enabled():
-        return _allowed[kind]
+        return ATTENTION[kind]
 
-    enable.__doc__ = f"Allow or forbid the {kind} form of attention; kept and reported."
+    enable.__doc__ = f"Allow or forbid the {kind} form of attention."
     is_enabled.__doc__ = f"Whether the {kind} form of attention is allowed."
     return enable, is_enabled
 
@@ -82,19 +83,19 @@ allow_fp16_bf16_reduction_math_sdp, fp16_bf16_reduction_math_sdp_allowed = _swit
 
 
 def is_flash_attention_available():
-    """Whether a fused attention kernel for the GPU is there."""
-    return is_available()
+    """Whether a fused attention kernel for the GPU is there: cuDNN's."""
+    return is_available() and cudnn_version() is not None
 
 
 @contextlib.contextmanager
 def sdp_kernel(enable_flash=True, enable_math=True, enable_mem_efficient=True, enable_cudnn=True):
     """The four switches for the length of a `with` block."""
-    before = dict(_allowed)
-    _allowed.update(flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn)
+    before = dict(ATTENTION)
+    ATTENTION.update(flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn)
     try:
         yield {}
     finally:
-        _allowed.update(before)
+        ATTENTION.update(before)
 
 
 def preferred_linalg_library(backend=None):

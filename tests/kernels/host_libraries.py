@@ -14,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from ringgrad import ops
-from ringgrad._libraries import convolution, cublaslt, cudnn
+from ringgrad._libraries import attention, convolution, cublaslt, cudnn
 
 NUMPY = {cublaslt.R_16F: np.float16, cublaslt.R_16BF: ml_dtypes.bfloat16, cublaslt.R_32F: np.float32, cublaslt.R_64F: np.float64}
 
@@ -134,6 +134,7 @@ class Cudnn:
         self.things, self.runs, self.supports, self.notes, self.stream = {}, [], supports, notes, None
         for name, signature in cudnn.SIGNATURES.items():
             setattr(self, name, ctypes.CFUNCTYPE(ctypes.c_int, *signature)(getattr(self, f"_{name.removeprefix('cudnn')}")))
+        self.cudnnGetVersion = ctypes.CFUNCTYPE(ctypes.c_size_t)(lambda: 91900)
         self.cudnnGetErrorString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_int)(lambda status: b"a status")
 
     def _Create(self, place):
@@ -188,8 +189,10 @@ class Cudnn:
         graph = self.things[plan][cudnn.PLAN_ATTRIBUTES["config"]][0]["graph"]
         assert graph[cudnn.GRAPH_HANDLE] == [8]
         operations, virtual = graph[cudnn.GRAPH_OPERATIONS], {}
+        computes = {cudnn.OPERATION_POINTWISE: self._pointwise, attention.OPERATION_MATMUL: self._product, attention.RESHAPE: self._reshape,
+                    attention.OPERATION_REDUCTION: self._reduction, attention.OPERATION_RNG: self._random}
         for operation in operations:
-            (self._convolution if operation["kind"] != cudnn.OPERATION_POINTWISE else self._addition)(operation, memory, virtual)
+            computes.get(operation["kind"], self._convolution)(operation, memory, virtual)
         self.runs.append(operations)
         return 0
 
@@ -209,10 +212,52 @@ class Cudnn:
         else:
             w_.put(ops.conv_weight.op.forward(np, y_.get(), x_.get(), kernel=shapes[0][2:], **geometry))
 
-    def _addition(self, operation, memory, virtual):
-        x, b, y = (_Place(operation[cudnn.OPERATION_POINTWISE_ATTRIBUTES[n]][0], memory, virtual) for n in ("x", "b", "y"))
-        assert operation[cudnn.OPERATION_POINTWISE_ATTRIBUTES["pointwise"]][0][cudnn.POINTWISE_ATTRIBUTES["mode"]] == [convolution.ADD]
-        y.put(x.get() + b.get())
+    def _pointwise(self, operation, memory, virtual):
+        a, told = cudnn.OPERATION_POINTWISE_ATTRIBUTES, operation[cudnn.OPERATION_POINTWISE_ATTRIBUTES["pointwise"]][0]
+        x, b, t = (_Place(operation[a[n]][0], memory, virtual).get() if a[n] in operation else None for n in ("x", "b", "t"))
+        mode, axis = told[cudnn.POINTWISE_ATTRIBUTES["mode"]][0], told.get(cudnn.POINTWISE_ATTRIBUTES["axis"], [0])[0]
+        _Place(operation[a["y"]][0], memory, virtual).put(POINTWISE[mode](x, b, t, axis))
+
+    def _product(self, operation, memory, virtual):
+        x, y, out = (_Place(operation[attention.MATMUL_ATTRIBUTES[n]][0], memory, virtual) for n in "abc")
+        x, y = x.get(), y.get()
+        out.put(x @ np.repeat(y, x.shape[1] // y.shape[1], axis=1))
+
+    def _reduction(self, operation, memory, virtual):
+        a = attention.REDUCTION_ATTRIBUTES
+        x, y = _Place(operation[a["x"]][0], memory, virtual).get(), _Place(operation[a["y"]][0], memory, virtual)
+        reduce = {attention.SUM: np.sum, attention.LARGEST: np.max}[operation[a["reduction"]][0][a["operator"]][0]]
+        if y.shape[3] == 1 and x.shape[3] > 1:
+            y.put(reduce(x, axis=3, keepdims=True))
+        else:  # over the heads of queries that are one head of keys
+            b, heads, *rest = x.shape
+            y.put(reduce(x.reshape(b, y.shape[1], heads // y.shape[1], *rest), axis=2))
+
+    def _reshape(self, operation, memory, virtual):
+        x, y = (_Place(operation[attention.RESHAPE_ATTRIBUTES[n]][0], memory, virtual) for n in "xy")
+        values = x.get().swapaxes(2, 3)
+        assert values.shape == y.shape, "the only reshape known exchanges the last two dimensions"
+        y.put(values)
+
+    def _random(self, operation, memory, virtual):
+        a = attention.RNG_ATTRIBUTES
+        seed, offset = (int(_Place(operation[a[n]][0], memory, virtual).get().item()) for n in ("seed", "offset"))
+        y = _Place(operation[a["y"]][0], memory, virtual)
+        y.put(dropped(seed, offset, y.shape, operation[a["rng"]][0][a["probability"]][0]))
+
+
+def dropped(seed, offset, shape, keep):
+    """1 with probability `keep`, else 0: what the double draws for a seed and an offset."""
+    return (np.random.default_rng([seed, offset]).random(shape) < keep).astype(np.float64)
+
+
+POINTWISE = {
+    attention.ADD: lambda x, b, t, axis: x + b, attention.MUL: lambda x, b, t, axis: x * b, attention.SUB: lambda x, b, t, axis: x - b,
+    attention.DIV: lambda x, b, t, axis: x / b, attention.EXP: lambda x, b, t, axis: np.exp(x), attention.LOG: lambda x, b, t, axis: np.log(x),
+    attention.IDENTITY: lambda x, b, t, axis: x, attention.NOT_BELOW: lambda x, b, t, axis: x >= b,
+    attention.INDEX: lambda x, b, t, axis: np.indices(x.shape, sparse=True)[axis] + np.zeros(x.shape),
+    attention.SELECT: lambda x, b, t, axis: np.where(t, x, b),
+}
 
 
 class _Place:
@@ -220,13 +265,13 @@ class _Place:
 
     def __init__(self, tensor, memory, virtual):
         a = cudnn.TENSOR_ATTRIBUTES
-        self.id, self.virtual = tensor[a["id"]][0], virtual if tensor[a["virtual"]] == [True] else None
+        self.id, self.virtual, self.shape = tensor[a["id"]][0], virtual if tensor[a["virtual"]] == [True] else None, tuple(tensor[a["dimensions"]])
         if self.virtual is not None:
             return
-        kind = {0: np.float32, 1: np.float64, 2: np.float16, 9: ml_dtypes.bfloat16}[tensor[a["type"]][0]]
+        kind = {0: np.float32, 1: np.float64, 2: np.float16, 9: ml_dtypes.bfloat16, 10: np.int64}[tensor[a["type"]][0]]
         dtype, shape, steps = np.dtype(kind), tensor[a["dimensions"]], tensor[a["strides"]]
         address = memory[self.id]
-        assert address % tensor[a["alignment"]][0] == 0, "an address is not aligned as it was planned"
+        assert tensor[a["by value"]][0] or address % tensor[a["alignment"]][0] == 0, "an address is not aligned as it was planned"
         size = (sum((n - 1) * s for n, s in zip(shape, steps)) + 1) * dtype.itemsize
         flat = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,)).view(dtype)
         self.array = np.lib.stride_tricks.as_strided(flat, shape, [s * dtype.itemsize for s in steps])

@@ -3,7 +3,10 @@ import math
 
 import numpy as np
 
-from ... import ops
+from ... import _rng, ops
+from ..._config import ATTENTION
+from ..._core.tensor import wrap
+from ...ops.flash_attention import avoids_softmax
 
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
@@ -21,9 +24,13 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         if t.ndim < 2:
             raise RuntimeError(f"scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but {name} has "
                                f"shape {list(t.shape)}")
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
+    if query.is_cuda and attn_mask is None and _without_softmax(query, key, value, is_causal, dropout_p, enable_gqa):
+        return ops.flash_attention(query, key, value, _random(query, key, dropout_p), is_causal, scale, dropout_p)[0]
+    if query.is_cuda and not (ATTENTION["math"] or ATTENTION["mem_efficient"]):
+        raise RuntimeError("No available kernel. Aborting execution.")
     if enable_gqa:
         key, value = (ops.repeat(t, query.shape[-3] // t.shape[-3], -3) for t in (key, value))
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     kept = None
     if dropout_p:
         if not 0 <= dropout_p <= 1:
@@ -32,6 +39,23 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         kept = ops.keep_mask(query, dropout_p, (*batch, query.shape[-2], key.shape[-2]))
     keep_scale = 1 / (1 - dropout_p) if dropout_p < 1 else 0.0
     return ops.scaled_dot_product_attention(query, key, value, attn_mask, kept, is_causal, scale, keep_scale)[0]
+
+
+def _without_softmax(query, key, value, causal, dropout, grouped):
+    """Whether a kernel that keeps no softmax is wanted, and there."""
+    if not (ATTENTION["flash"] or ATTENTION["cudnn"] or ATTENTION["mem_efficient"]) or query.ndim < 3:
+        return False
+    if key.shape[-3] != query.shape[-3] and not (grouped and key.shape[-3] and query.shape[-3] % key.shape[-3] == 0):
+        return False
+    return avoids_softmax(query._data, key._data, value._data, causal, dropout)
+
+
+def _random(query, key, dropout):
+    """The state of the random source for a dropout mask of the weights, which the source then steps over; None without dropout."""
+    if not dropout:
+        return None
+    weights = query.numel() // query.shape[-1] * key.shape[-2]
+    return wrap(_rng.generator_beside(query._data).reserve(weights))
 
 
 __all__ = ["scaled_dot_product_attention"]

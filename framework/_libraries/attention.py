@@ -1,0 +1,195 @@
+"""Attention and its gradients as graphs for cuDNN, which knows them and computes them without the softmax in memory.
+
+Forward, from q, k and v:        o = dropout(softmax(scale * q k^T)) v,  stats = log(sum(exp(scale * q k^T)))  per query
+Backward, from do besides:       p = exp(scale * q k^T - stats),  dv = dropout(p)^T do,  ds = p * (dropout'(do v^T) - sum(do * o)),
+                                 dq = scale * ds k,  dk = scale * ds^T q
+
+Dao 2023, arXiv:2307.08691.  The order of operations is the one by which the library recognises the pattern.
+B: batch, H: heads of queries, G: heads of keys and values, each for H / G neighbouring heads of queries, L: queries, S: keys, D and E: features.
+"""
+from typing import NamedTuple
+
+from .cudnn import DATA_TYPE, DESCRIPTOR, DOUBLE, NONDETERMINISTIC, REDUCTION_OPERATOR, RNG_DISTRIBUTION, TYPES, Described, Graph
+
+MATMUL, OPERATION_MATMUL, MATMUL_ATTRIBUTES = 18, 19, {"precision": 1500, "a": 1520, "b": 1521, "c": 1522, "matmul": 1523}
+REDUCTION, OPERATION_REDUCTION = 21, 22
+REDUCTION_ATTRIBUTES = {"operator": 1600, "precision": 1601, "x": 1610, "y": 1611, "reduction": 1612}
+RESHAPE, RESHAPE_ATTRIBUTES = 31, {"x": 2200, "y": 2201}
+RNG, OPERATION_RNG, RNG_ATTRIBUTES = 32, 33, {"distribution": 2300, "probability": 2305, "y": 2310, "seed": 2311, "rng": 2312, "offset": 2313}
+BERNOULLI, SUM, LARGEST = 0, 0, 3
+ADD, MUL, DIV, SUB, EXP, LOG, IDENTITY, NOT_BELOW, INDEX, SELECT = 0, 1, 6, 9, 13, 15, 21, 303, 501, 601
+ONE = ((1, 1, 1, 1), (1, 1, 1, 1))
+
+
+class Attention(NamedTuple):
+    """What is to be planned.  q, k, v, o are (sizes, steps in elements): (B, H, L, D), (B, G, S, D), (B, G, S, E), (B, H, L, E).
+
+    dq, dk, dv  the gradients, in the same form;  do is laid out as o
+    backward  whether they are computed, and not o
+    causal    queries look at no later keys
+    dropout   the probability with which a weight becomes 0
+    same_bits only ways that give the same bits every time
+    """
+
+    backward: bool
+    dtype: str
+    q: tuple
+    k: tuple
+    v: tuple
+    o: tuple
+    dq: tuple
+    dk: tuple
+    dv: tuple
+    causal: bool
+    dropout: float
+    same_bits: bool
+
+    def refuses(self, notes):
+        """Whether engines with these notes may not be taken."""
+        return self.same_bits and NONDETERMINISTIC in notes
+
+    def draw(self, library):
+        """The Graph.  Its tensors in memory: q, k, v, o, stats (float32) and by value scale, keep_scale (1 / (1 - dropout)); seed and offset of the
+        dropout; backward also do, dq, dk, dv, keep (1 - dropout), and room for sums (B, H, L) and dq_sum (B, H, L, D) in float32."""
+        drawn = _Drawn(library, self)
+        (drawn.backward if self.backward else drawn.forward)()
+        return drawn.graph
+
+
+class _Drawn:
+    """A graph while it is drawn."""
+
+    def __init__(self, library, what):
+        self.library, self.what = library, what
+        self.graph = Graph(library, "float32", 16)
+        (self.b, self.h, self.l, self.d), (_, self.g, self.s, _) = what.q[0], what.k[0]
+        self.scores = ((self.b, self.h, self.l, self.s), (self.h * self.l * self.s, self.l * self.s, self.s, 1))
+        self.turned = ((self.b, self.h, self.s, self.l), (self.h * self.l * self.s, self.l * self.s, 1, self.s))
+        self.rows = ((self.b, self.h, self.l, 1), (self.h * self.l, self.l, 1, 1))
+
+    def forward(self):
+        what, graph = self.what, self.graph
+        scores = self._scores(self._input("q"), self._input("k", turned=True))
+        high = self._reduced(LARGEST, scores, graph.tensor(*self.rows))
+        exponentials = self._new(EXP, self._new(SUB, scores, high))
+        total = self._reduced(SUM, exponentials, graph.tensor(*self.rows))
+        log = graph.pointwise(LOG, graph.tensor(*self.rows), total)
+        graph.pointwise(ADD, graph.tensor(*self.rows, "float32", "stats"), high, log)
+        if not what.dropout:
+            weights = graph.pointwise(DIV, graph.tensor(*self.scores, what.dtype), exponentials, total)
+        else:
+            kept = self._new(MUL, self._new(DIV, exponentials, total), self._kept())
+            weights = graph.pointwise(MUL, graph.tensor(*self.scores, what.dtype), kept, self._number("keep_scale"))
+        self._product(weights, self._input("v"), self._input("o"))
+
+    def backward(self):
+        what, graph = self.what, self.graph
+        q, k, v, o, do = self._input("q"), self._input("k", turned=True), self._input("v", turned=True), self._input("o"), self._input("do", "o")
+        stats, keep_scale = graph.tensor(*self.rows, "float32", "stats"), self._number("keep_scale") if what.dropout else None
+        kept = self._kept() if what.dropout else None
+        sizes = what.o[0]
+        products = graph.pointwise(MUL, graph.tensor(sizes, _heads_between_rows(sizes)), do, o)
+        sums = self._reduced(SUM, products, graph.tensor(*self.rows))
+        sums = graph.pointwise(MUL, graph.tensor(*self.rows, "float32", "sums"), sums, self._number("keep"))
+        p = self._new(EXP, self._causal(self._new(SUB, self._scaled_scores(q, k), stats)))
+        weights = p if kept is None else self._new(MUL, self._new(MUL, p, kept), keep_scale)
+        self._turned_product(weights, do, "dv")
+        dp = self._product(do, v, graph.tensor(*self.scores))
+        dp = dp if kept is None else self._new(MUL, dp, kept)
+        ds = self._new(MUL, self._new(SUB, dp, sums), p)
+        ds = ds if kept is None else self._new(MUL, ds, keep_scale)
+        ds = self._new(MUL, ds, self.scale)
+        self._turned_product(ds, q, "dk")
+        self._query_gradient(ds, k)
+
+    # -- parts ----------------------------------------------------------------------------------------------------------
+
+    def _input(self, name, like=None, turned=False):
+        """A tensor of the library's own type in memory; turned: its last two dimensions exchanged."""
+        sizes, steps = getattr(self.what, like or name)
+        if turned:
+            sizes, steps = (*sizes[:2], sizes[3], sizes[2]), (*steps[:2], steps[3], steps[2])
+        return self.graph.tensor(sizes, steps, self.what.dtype, name)
+
+    def _number(self, name):
+        return self.graph.tensor(*ONE, "float32", name, by_value=True)
+
+    def _new(self, mode, x, b=None):
+        """A new tensor of the scores' shape."""
+        return self.graph.pointwise(mode, self.graph.tensor(*self.scores), x, b)
+
+    def _scaled_scores(self, q, k):
+        scores = self._product(q, k, self.graph.tensor(*self.scores))
+        self.scale = self._number("scale")
+        return self._new(MUL, scores, self.scale)
+
+    def _scores(self, q, k):
+        return self._causal(self._scaled_scores(q, k))
+
+    def _causal(self, scores):
+        """The scores with -infinity where a key comes after its query."""
+        if not self.what.causal:
+            return scores
+        graph = self.graph
+        row, column = [graph.pointwise(INDEX, graph.tensor(*self.scores, "int32"), scores, precision="int32", axis=axis) for axis in (2, 3)]
+        visible = graph.pointwise(NOT_BELOW, graph.tensor(*self.scores, "bool"), row, column, precision="bool")
+        return graph.pointwise(SELECT, graph.tensor(*self.scores), scores, self._number("nothing"), visible)
+
+    def _kept(self):
+        """1 where a weight is kept, 0 elsewhere."""
+        graph, a = self.graph, RNG_ATTRIBUTES
+        kept = graph.tensor(*self.scores)
+        told = Described(self.library, RNG).set(a["distribution"], RNG_DISTRIBUTION, [BERNOULLI])
+        told.set(a["probability"], DOUBLE, [1 - self.what.dropout])
+        seed, offset = [graph.tensor(*ONE, "int64", name) for name in ("seed", "offset")]
+        graph.operation(OPERATION_RNG, (a["rng"], DESCRIPTOR, [told.finish()]), (a["y"], DESCRIPTOR, [kept]), (a["seed"], DESCRIPTOR, [seed]),
+                        (a["offset"], DESCRIPTOR, [offset]))
+        return kept
+
+    def _product(self, x, y, out):
+        a = MATMUL_ATTRIBUTES
+        told = Described(self.library, MATMUL).set(a["precision"], DATA_TYPE, [TYPES["float32"]]).finish()
+        self.graph.operation(OPERATION_MATMUL, (a["a"], DESCRIPTOR, [x]), (a["b"], DESCRIPTOR, [y]), (a["c"], DESCRIPTOR, [out]),
+                             (a["matmul"], DESCRIPTOR, [told]))
+        return out
+
+    def _reduced(self, operator, x, out):
+        a = REDUCTION_ATTRIBUTES
+        told = Described(self.library, REDUCTION).set(a["operator"], REDUCTION_OPERATOR, [operator])
+        told.set(a["precision"], DATA_TYPE, [TYPES["float32"]]).finish()
+        self.graph.operation(OPERATION_REDUCTION, (a["reduction"], DESCRIPTOR, [told]), (a["x"], DESCRIPTOR, [x]), (a["y"], DESCRIPTOR, [out]))
+        return out
+
+    def _reshaped(self, x, out):
+        self.graph.operation(RESHAPE, (RESHAPE_ATTRIBUTES["x"], DESCRIPTOR, [x]), (RESHAPE_ATTRIBUTES["y"], DESCRIPTOR, [out]))
+        return out
+
+    def _turned_product(self, x, y, name):
+        """x^T @ y of the scores' shape and of queries -> a gradient; that of a head of keys is summed over the heads of queries that it serves."""
+        graph, dtype = self.graph, self.what.dtype
+        turned = self._reshaped(x, graph.tensor(*self.turned, dtype))
+        out = self._input(name)
+        if self.g == self.h:
+            self._product(turned, y, out)
+            return
+        features = getattr(self.what, name)[0][3]
+        sizes = (self.b, self.h, self.s, features)
+        steps = (self.h * self.s * features, self.s * features, features, 1)
+        self._reduced(SUM, self._product(turned, y, graph.tensor(sizes, steps, dtype)), out)
+
+    def _query_gradient(self, ds, k):
+        """dq = ds k.  Parts are added up in float32 in no fixed order, unless the same bits are asked for."""
+        graph, dtype = self.graph, self.what.dtype
+        k = self._reshaped(k, graph.tensor(*self.what.k, dtype))
+        if self.what.same_bits:
+            self._product(ds, k, self._input("dq"))
+            return
+        steps = (self.h * self.l * self.d, self.l * self.d, self.d, 1)
+        total = self._product(ds, k, graph.tensor(self.what.q[0], steps, "float32", "dq_sum"))
+        graph.pointwise(IDENTITY, self._input("dq"), total)
+
+
+def _heads_between_rows(sizes):
+    """Steps of (B, H, L, E) stored as (B, L, H, E)."""
+    _, h, rows, e = sizes
+    return (h * rows * e, rows * e, h * e, 1)

@@ -1,0 +1,170 @@
+"""Attention on CuPy arrays without the softmax in memory: by cuDNN in half precision; else a few heads at a time, and again in the backward pass."""
+import ctypes
+import math
+import threading
+
+import numpy as np
+
+from .._backends import BACKENDS
+from .._config import ATTENTION, DETERMINISTIC
+from .._libraries import choice
+from .._libraries.attention import Attention
+from ..ops.flash_attention import HALVES, LARGE, flash_attention, for_each_head, for_one_head, fused
+from . import attention
+
+OLDEST = 91000  # versions before it want another number than -infinity where a query may not look
+_PLANS, _lock = {}, threading.Lock()
+
+
+# -- by cuDNN ----------------------------------------------------------------------------------------------------------
+
+def _plan(xp, q, k, v, causal, dropout, backward):
+    """A plan, or None where cuDNN has none for such arrays.  q, k, v: four dimensions."""
+    planner = choice.graphs(xp, q.device.id)
+    if planner is None or q.dtype.name not in HALVES or not q.ndim == k.ndim == v.ndim == 4 or not (q.size and k.size and v.size):
+        return None
+    same_bits = DETERMINISTIC["on"]
+    key = planner, backward, q.dtype.name, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, causal, dropout, same_bits
+    plan = _PLANS.get(key)
+    if plan is None:
+        told = [(a.shape, tuple(s // a.itemsize for s in a.strides)) for a in (q, k, v)]
+        sizes = (*q.shape[:3], v.shape[3])
+        with _lock:
+            what = Attention(backward, q.dtype.name, *told, (sizes, heads_between(sizes)), *_layout(q, k, v), causal, dropout, same_bits)
+            plans = planner.plans(what) if planner.version >= OLDEST else []
+            plan = _PLANS[key] = next(iter(plans), False)
+    return plan or None
+
+
+def _layout(q, k, v):
+    """(sizes, steps) of the gradients for q, k and v: side by side in one array where these are pieces of one, so that nothing has to be joined."""
+    b, heads, rows, d = q.shape
+    if q.shape == k.shape == v.shape and q.strides == k.strides == v.strides and q.strides[2] == 3 * heads * d * q.itemsize:
+        return [(q.shape, (rows * 3 * heads * d, d, 3 * heads * d, 1))] * 3
+    return [(a.shape, heads_between(a.shape)) for a in (q, k, v)]
+
+
+def heads_between(sizes):
+    """Steps of (B, H, L, E) stored as (B, L, H, E): the order in which models join heads."""
+    _, heads, rows, e = sizes
+    return (heads * rows * e, e, heads * e, 1)
+
+
+def _new(xp, sizes, dtype):
+    """An array (B, H, L, E) stored as (B, L, H, E)."""
+    b, heads, rows, e = sizes
+    return xp.swapaxes(xp.empty((b, rows, heads, e), dtype), 1, 2)
+
+
+def _gradients(xp, q, k, v):
+    """Arrays for the gradients, as `_layout` says."""
+    if _layout(q, k, v)[0][1] == heads_between(q.shape):
+        return [_new(xp, a.shape, a.dtype) for a in (q, k, v)]
+    b, heads, rows, d = q.shape
+    room = xp.empty((b, rows, 3, heads, d), q.dtype)
+    return [xp.swapaxes(room[:, :, i], 1, 2) for i in range(3)]
+
+
+def _run(xp, plan, arrays, scale, dropout):
+    """arrays: {name of a tensor: array}"""
+    numbers = {name: ctypes.c_float(value) for name, value in (
+        ("scale", scale), ("keep_scale", 1 / (1 - dropout)), ("keep", 1 - dropout), ("nothing", -math.inf))}
+    addresses = [ctypes.addressof(numbers[name]) if name in numbers else arrays[name].data.ptr for name in plan.names]
+    room = xp.cuda.alloc(plan.workspace) if plan.workspace else None
+    plan.run(addresses, 0 if room is None else room.ptr, xp.cuda.get_current_stream(arrays["q"].device.id).ptr)
+
+
+def _suitable(xp, a):
+    """`a` in four dimensions, with what the library asks of its memory: features side by side, every row at a multiple of 16 bytes."""
+    a = a[None] if a.ndim == 3 else a
+    *steps, last = a.strides
+    fits = last == a.itemsize and not a.data.ptr % 16 and all(s > 0 and not s % 16 for s in steps)
+    return a if fits else xp.ascontiguousarray(a)
+
+
+def takes(q, k, v, causal, dropout):
+    """Whether cuDNN computes attention of these arrays, forward and backward."""
+    if q.dtype.name not in HALVES or q.ndim not in (3, 4) or not 0 <= dropout < 1 or not (q.size and k.size and v.size):
+        return False
+    xp = BACKENDS[type(q)].xp
+    if choice.graphs(xp, q.device.id) is None or not (ATTENTION["flash"] or ATTENTION["cudnn"]):
+        return False
+    arrays = [_suitable(xp, a) for a in (q, k, v)]
+    return all(_plan(xp, *arrays, causal, dropout, backward) is not None for backward in (False, True))
+
+
+def _random(seed):
+    """{name: array} of the dropout's random source; empty without dropout."""
+    return {} if seed is None else {"seed": seed, "offset": seed[1:]}
+
+
+def forward(xp, q, k, v, seed=None, causal=False, scale=1.0, dropout=0.0):
+    """The op `flash_attention`."""
+    if q.dtype.name not in HALVES or q.ndim not in (3, 4):
+        return _in_parts(xp, q, k, v, causal, scale, dropout)
+    q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
+    plan = _plan(xp, q4, k4, v4, causal, dropout, False)
+    if plan is None:
+        return _in_parts(xp, q, k, v, causal, scale, dropout)
+    out, stats = _new(xp, (*q4.shape[:3], v4.shape[3]), q.dtype), xp.empty((*q4.shape[:3], 1), np.float32)
+    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": out, "stats": stats, **_random(seed)}, scale, dropout)
+    return out if q.ndim == 4 else out[0], stats
+
+
+def backward(xp, g, q, k, v, seed, out, causal, scale, dropout, needs):
+    """Its gradients for q, k and v."""
+    (o, stats), g = out, g[0]
+    if not stats.size or g is None:
+        return _gradients_in_parts(xp, g, q, k, v, causal, scale, dropout, needs)
+    q4, k4, v4, o4, g4 = *[_suitable(xp, a) for a in (q, k, v)], *[a if a.ndim == 4 else a[None] for a in (o, g)]
+    plan, do = _plan(xp, q4, k4, v4, causal, dropout, True), g4
+    if g4.strides != o4.strides or g4.dtype != o4.dtype or g4.data.ptr % 16:
+        do = _new(xp, o4.shape, o4.dtype)
+        do[...] = g4
+    gradients = _gradients(xp, q4, k4, v4)
+    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": o4, "do": do, "stats": stats, **dict(zip(("dq", "dk", "dv"), gradients)), **_random(seed),
+                    "sums": xp.empty(stats.shape, np.float32), "dq_sum": xp.empty(q4.shape, np.float32)}, scale, dropout)
+    return tuple([a if q.ndim == 4 else a[0] for a in gradients])
+
+
+# -- without cuDNN -----------------------------------------------------------------------------------------------------
+
+def _parts(q, k):
+    """Slices of the flattened batch and heads of which a softmax stays below LARGE bytes."""
+    number = max(1, LARGE // max(1, q.shape[-2] * k.shape[-2] * q.itemsize))
+    return [slice(i, i + number) for i in range(0, math.prod(q.shape[:-2]), number)]
+
+
+def _flat(xp, *arrays):
+    return [xp.ascontiguousarray(a).reshape(-1, *a.shape[-2:]) for a in arrays]
+
+
+def _in_parts(xp, q, k, v, causal, scale, dropout):
+    if dropout:
+        raise RuntimeError("attention with dropout was to be computed by a fused kernel, and there is none for these arrays")
+    q_, k_, v_ = _flat(xp, q, *for_each_head(xp, q, k, v))
+    out = xp.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
+    flat = out.reshape(-1, *out.shape[-2:])
+    for part in _parts(q, k):
+        flat[part] = attention.forward(xp, q_[part], k_[part], v_[part], None, None, causal, scale)[0]
+    return out, xp.empty((0,), np.float32)
+
+
+def _gradients_in_parts(xp, g, q, k, v, causal, scale, dropout, needs):
+    each = for_each_head(xp, q, k, v)
+    q_, k_, v_, g_ = _flat(xp, q, *each, g)
+    found = [xp.empty(a.shape, a.dtype) for a in (q, *each)]
+    for part in _parts(q, k):
+        q__, k__, v__ = q_[part], k_[part], v_[part]
+        p = attention.forward(xp, q__, k__, v__, None, None, causal, scale)[1]
+        gradients = attention.backward(xp, [g_[part]], q__, k__, v__, None, None, (None, p), causal, scale, 1.0, (True, True, True, False))
+        for whole, gradient in zip(found, gradients):
+            whole.reshape(-1, *whole.shape[-2:])[part] = gradient
+    return found[0], *[for_one_head(xp, a, like.shape) for a, like in zip(found[1:], (k, v))]
+
+
+def register():
+    """Put these in the place of the formula and its rule on CuPy arrays."""
+    flash_attention.kernel("cupy")(forward)
+    flash_attention.kernel("cupy", vjp="q")(backward)
+    fused["takes"] = takes
