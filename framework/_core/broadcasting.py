@@ -1,4 +1,7 @@
 """Broadcasting, undone: the gradient of a broadcast input is summed over the axes along which it was repeated."""
+from typing import Any
+
+summed: Any = None  # summed(xp, g, axes): the op `sum` with its kernels, put here by the package of ops
 
 
 def unbroadcast(xp, g, shape):
@@ -6,7 +9,7 @@ def unbroadcast(xp, g, shape):
     lead = len(g.shape) - len(shape)
     axes = tuple(range(lead)) + tuple([i + lead for i, n in enumerate(shape) if n == 1 and g.shape[i + lead] != 1])
     if axes:
-        g = xp.sum(g, axis=axes)
+        g = summed(xp, g, axes)
     return g if g.shape == shape else xp.reshape(g, shape)
 
 

@@ -4,7 +4,7 @@ A family is one text, compiled once per float type on first use and cached on di
 
     T        the type of the arrays (__half, __nv_bfloat16, float, double);  A  the type to compute in (float; double for double)
     KERNEL   extern "C" __global__ void;  i64  long long
-    each, map1, map2   loops of a row's threads over its elements, 16 bytes at a time where the row allows it
+    each, each_pack, map1, map2   loops of a row's threads over its elements, 16 bytes at a time where the row allows it
     row_sum, row_max   reductions over the threads of a row, the result in all of them
 
 A row's threads are blockDim.x (a multiple of 32); with blockDim.x == 32 a block takes blockDim.y rows, a warp each.  tests/kernels runs the
@@ -44,18 +44,39 @@ __device__ inline bool packs(const void* p, i64 n) { return (((u64)p | (u64)(n *
 // f(i, x[i]) for the elements of a row.
 template <class F> __device__ inline void each(const T* x, i64 n, F f) {
     if (packs(x, n)) {
+#pragma unroll 4  // so that several loads are under way
         for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
             Pack a = ((const Pack*)x)[k];
             for (int j = 0; j < WIDE; ++j) f(k * WIDE + j, (A)a.v[j]);
         }
     } else {
+#pragma unroll 4
         for (i64 i = threadIdx.x; i < n; i += blockDim.x) f(i, (A)x[i]);
+    }
+}
+
+// f(i, v, m): the m elements from i on of a row, 16 bytes of them or one, as an array of A.
+template <class F> __device__ inline void each_pack(const T* x, i64 n, F f) {
+    if (packs(x, n)) {
+#pragma unroll 2
+        for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
+            Pack a = ((const Pack*)x)[k];
+            A v[WIDE];
+            for (int j = 0; j < WIDE; ++j) v[j] = (A)a.v[j];
+            f(k * WIDE, v, WIDE);
+        }
+    } else {
+        for (i64 i = threadIdx.x; i < n; i += blockDim.x) {
+            A v[1] = {(A)x[i]};
+            f(i, v, 1);
+        }
     }
 }
 
 // f(i, a[i], b[i])
 template <class F> __device__ inline void each2(const T* a, const T* b, i64 n, F f) {
     if (packs(a, n) && packs(b, n)) {
+#pragma unroll 2
         for (i64 k = threadIdx.x; k < n / WIDE; k += blockDim.x) {
             Pack p = ((const Pack*)a)[k], q = ((const Pack*)b)[k];
             for (int j = 0; j < WIDE; ++j) f(k * WIDE + j, (A)p.v[j], (A)q.v[j]);

@@ -6,144 +6,12 @@ first and then the parts, in a fixed order: no atomics, the same bits every time
 import math
 
 from ..ops.norm import group_normalize, moments, normalize, scale_shift
+from ._norm_text import TEXT
 from .family import I32, I64, Family, flat_grid, number, rows_grid, wide
 
-TEXT = r"""
-// weight index of element i of a row: channels of `spatial` elements, `channels` of them in a row, rows of `groups` groups in turn
-__device__ inline i64 channel(i64 row, i64 i, i64 groups, i64 channels, i64 spatial) {
-    return (row % groups) * channels + (spatial == 1 ? i : (i64)((unsigned)i / (unsigned)spatial));
-}
-
-__device__ void statistics(const T* x, i64 n, A eps, int center, A& mean, A& rstd) {
-    mean = 0;
-    if (center) {
-        A s = 0;
-        each(x, n, [&](i64, A v) { s += v; });
-        mean = row_sum(s) / n;
-    }
-    A q = 0, at = mean;
-    each(x, n, [&](i64, A v) { q += (v - at) * (v - at); });
-    rstd = 1 / sqrt(row_sum(q) / n + eps);
-}
-
-KERNEL norm_rows(const T* x, const A* weight, const A* bias, T* y, i64 rows, i64 n, i64 groups, i64 channels, i64 spatial, A eps, int center) {
-    EACH_ROW(row, rows) {
-        A mean, rstd;
-        statistics(x + row * n, n, eps, center, mean, rstd);
-        map1(x + row * n, y + row * n, n, [=](i64 i, A v) {
-            i64 c = channel(row, i, groups, channels, spatial);
-            A h = (v - mean) * rstd;
-            if (weight) h *= weight[c];
-            return bias ? h + bias[c] : h;
-        });
-    }
-}
-
-// stats[2 * row] = mean, stats[2 * row + 1] = 1 / standard deviation, which norm_weight reads; out may be null.
-KERNEL norm_rows_backward(const T* g, const T* x, const A* weight, T* out, A* stats, i64 rows, i64 n, i64 groups, i64 channels, i64 spatial, A eps,
-                          int center) {
-    EACH_ROW(row, rows) {
-        A mean, rstd;
-        statistics(x + row * n, n, eps, center, mean, rstd);
-        if (threadIdx.x == 0) { stats[2 * row] = mean; stats[2 * row + 1] = rstd; }
-        if (!out) continue;
-        A level = 0, slope = 0;
-        each2(g + row * n, x + row * n, n, [&](i64 i, A a, A v) {
-            if (weight) a *= weight[channel(row, i, groups, channels, spatial)];
-            level += a;
-            slope += a * ((v - mean) * rstd);
-        });
-        level = center ? row_sum(level) / n : 0;
-        slope = row_sum(slope) / n;
-        map2(g + row * n, x + row * n, out + row * n, n, [=](i64 i, A a, A v) {
-            if (weight) a *= weight[channel(row, i, groups, channels, spatial)];
-            return rstd * (a - level - (v - mean) * rstd * slope);
-        });
-    }
-}
-
-// First stage for rows whose every element has its own weight: blockDim (32, 8), columns of 32, chunks of rows.  parts: (2, chunks, n)
-KERNEL norm_weight_columns(const T* g, const T* x, const A* stats, A* parts, i64 rows, i64 n, i64 chunk) {
-    __shared__ A sums[2][8][33];
-    i64 c = (i64)blockIdx.x * 32 + threadIdx.x;
-    i64 from = (i64)blockIdx.y * chunk, to = min(from + chunk, rows);
-    A sw = 0, sb = 0;
-    if (c < n)
-        for (i64 row = from + threadIdx.y; row < to; row += 8) {
-            A a = (A)g[row * n + c];
-            sb += a;
-            sw += a * (((A)x[row * n + c] - stats[2 * row]) * stats[2 * row + 1]);
-        }
-    sums[0][threadIdx.y][threadIdx.x] = sw;
-    sums[1][threadIdx.y][threadIdx.x] = sb;
-    __syncthreads();
-    if (threadIdx.y < 2 && c < n) {
-        A s = 0;
-        for (int k = 0; k < 8; ++k) s += sums[threadIdx.y][k][threadIdx.x];
-        parts[((i64)threadIdx.y * gridDim.y + blockIdx.y) * n + c] = s;
-    }
-}
-
-// First stage for channels of `spatial` neighbours, x: (batch, channels, spatial): a block per channel and chunk of the batch.
-// The statistics of image b and channel c are number b * groups + c / share.  kind 0: sums of g * xhat and g;  1: of x;  2: of (x - mean)^2
-KERNEL norm_channels(const T* g, const T* x, const A* stats, A* parts, i64 batch, i64 channels, i64 spatial, i64 chunk, i64 groups, i64 share,
-                     int kind) {
-    i64 c = blockIdx.x, from = (i64)blockIdx.y * chunk, to = min(from + chunk, batch);
-    A first = 0, second = 0;
-    for (i64 b = from; b < to; ++b) {
-        const T* at = x + (b * channels + c) * spatial;
-        i64 s = b * groups + c / share;
-        if (kind == 0) {
-            A mean = stats[2 * s], rstd = stats[2 * s + 1];
-            each2(g + (b * channels + c) * spatial, at, spatial, [&](i64, A a, A v) { second += a; first += a * ((v - mean) * rstd); });
-        } else if (kind == 1) {
-            each(at, spatial, [&](i64, A v) { first += v; });
-        } else {
-            A mean = stats[c];
-            each(at, spatial, [&](i64, A v) { first += (v - mean) * (v - mean); });
-        }
-    }
-    first = row_sum(first);
-    second = row_sum(second);
-    if (threadIdx.x == 0) {
-        parts[(i64)blockIdx.y * channels + c] = first;
-        if (kind == 0) parts[((i64)gridDim.y + blockIdx.y) * channels + c] = second;
-    }
-}
-
-// Second stage: out: (which, n) = factor * sum of parts: (which, chunks, n)
-KERNEL norm_parts(const A* parts, A* out, i64 chunks, i64 n, i64 total, A factor) {
-    EACH_ELEMENT(i, total) {
-        A s = 0;
-        for (i64 k = 0; k < chunks; ++k) s += parts[((i / n) * chunks + k) * n + i % n];
-        out[i] = s * factor;
-    }
-}
-
-// y = (x - low[c]) * times[c] + plus[c], each null for nothing
-KERNEL channels_apply(const T* x, const A* low, const A* times, const A* also, const A* plus, T* y, i64 total, i64 channels, i64 spatial) {
-    EACH_ELEMENT(i, total) {
-        i64 c = i / spatial % channels;
-        A v = (A)x[i];
-        if (low) v -= low[c];
-        if (times) v *= times[c];
-        if (also) v *= also[c];
-        y[i] = (T)(plus ? v + plus[c] : v);
-    }
-}
-
-// The gradient of batch norm, from sums: (2, channels) = (sum of g * xhat, sum of g) over the batch.  stats: (channels, 2)
-KERNEL channels_backward(const T* g, const T* x, const A* stats, const A* sums, const A* weight, T* out, i64 total, i64 channels, i64 spatial,
-                         A share) {
-    EACH_ELEMENT(i, total) {
-        i64 c = i / spatial % channels;
-        A mean = stats[2 * c], rstd = stats[2 * c + 1];
-        A v = (A)g[i] - sums[channels + c] * share - ((A)x[i] - mean) * rstd * sums[c] * share;
-        out[i] = (T)(v * rstd * (weight ? weight[c] : (A)1));
-    }
-}
-"""
 FAMILY = Family("norm", TEXT)
+FULL = 2112  # blocks that keep a large GPU busy to the end
+LARGE = 32  # elements of an image from which on it is the work of threads of its own
 CHUNKS = 64  # parts into which rows or images are divided for sums over them, at most
 
 
@@ -161,12 +29,13 @@ def _sum_parts(xp, like, parts, which, chunks, n, factor=1.0):
 
 def _channel_sums(xp, kind, g, x, stats, batch, channels, spatial, groups, share, factor=1.0):
     """(2 for kind 0 or else 1, channels): see norm_channels."""
-    chunk, chunks = _chunks(batch, 1)
+    side_by_side = batch >= 8 and spatial <= 2048
+    chunk = max(8 if side_by_side else 1, math.ceil(batch / max(1, FULL // channels)))
+    chunks = math.ceil(batch / chunk)
     which = 2 if kind == 0 else 1
     parts = xp.empty((which, chunks, channels), number(x))
-    threads = 32 if spatial <= 64 else 256
-    FAMILY.launch(xp, "norm_channels", x, (channels, chunks), (threads,), g, x, stats, parts, I64(batch), I64(channels), I64(spatial), I64(chunk),
-                  I64(groups), I64(share), I32(kind))
+    FAMILY.launch(xp, "norm_channels", x, (channels, chunks), (32, 8) if side_by_side else (256,), g, x, stats, parts, I64(batch), I64(channels),
+                  I64(spatial), I64(chunk), I64(groups), I64(share), I32(kind))
     return _sum_parts(xp, x, parts, which, chunks, channels, factor)
 
 
@@ -250,9 +119,17 @@ def batch_moments(xp, x, axes):
 
 def _apply(xp, x, low, times, also, plus):
     x, y = xp.ascontiguousarray(x), xp.empty(x.shape, x.dtype)
-    FAMILY.launch(xp, "channels_apply", x, *flat_grid(x.size), x, *(wide(xp, t, x) for t in (low, times, also, plus)), y, I64(x.size),
-                  I64(x.shape[1]), I64(math.prod(x.shape[2:])))
+    name, grid, count, spatial = _planes("channels_apply", x)
+    FAMILY.launch(xp, name, x, *grid, x, *(wide(xp, t, x) for t in (low, times, also, plus)), y, count, I64(x.shape[1]), I64(spatial))
     return y
+
+
+def _planes(name, x):
+    """(kernel, grid, how many elements or images it counts, elements of an image)."""
+    spatial = math.prod(x.shape[2:])
+    if spatial < LARGE:
+        return name, flat_grid(x.size), I64(x.size), spatial
+    return f"{name}_planes", rows_grid(x.size // spatial, spatial), I64(x.size // spatial), spatial
 
 
 def shift_channels(xp, x, scale, shift):
@@ -269,8 +146,9 @@ def _batch_backward(xp, g, x, weight, mean, rstd, needs):
     gx = None
     if needs[0]:
         gx = xp.empty(x.shape, x.dtype)
-        FAMILY.launch(xp, "channels_backward", x, *flat_grid(x.size), g, x, stats, sums, wide(xp, weight, x), gx, I64(x.size), I64(channels),
-                      I64(spatial), number(x)(1 / (batch * spatial)))
+        name, grid, count, _ = _planes("channels_backward", x)
+        FAMILY.launch(xp, name, x, *grid, g, x, stats, sums, wide(xp, weight, x), gx, count, I64(channels), I64(spatial),
+                      number(x)(1 / (batch * spatial)))
     return gx, *(s.reshape(channels, *(1,) * (x.ndim - 2)) for s in sums)
 
 

@@ -5,9 +5,12 @@ from .family import I32, I64, Family, number, rows_grid, rows_last
 
 TEXT = r"""
 // The largest element m of a row and the sum s of exp(x - m): in one pass, as Milakov and Gimelshein 2018, arXiv:1805.02867.
-__device__ inline void add(A& m, A& s, A v) {
-    if (v > m) { s = s * exp(m - v) + 1; m = v; }
-    else s += v == m ? (A)1 : exp(v - m);
+// The elements v of a pack together: one exponential for each, and one more where the largest so far grows.
+__device__ inline void add(A& m, A& s, const A* v, int count) {
+    A top = m;
+    for (int j = 0; j < count; ++j) top = v[j] > top ? v[j] : top;
+    if (top > m) { s *= exp(m - top); m = top; }
+    for (int j = 0; j < count; ++j) s += v[j] == m ? (A)1 : exp(v[j] - m);
 }
 __device__ void over_row(A& m, A& s) {
     A own = m;
@@ -18,7 +21,7 @@ __device__ void over_row(A& m, A& s) {
 KERNEL softmax(const T* x, T* y, i64 rows, i64 n, int logarithm) {
     EACH_ROW(row, rows) {
         A m = -INF, s = 0;
-        each(x + row * n, n, [&](i64, A v) { add(m, s, v); });
+        each_pack(x + row * n, n, [&](i64, const A* v, int count) { add(m, s, v, count); });
         over_row(m, s);
         s += m - m;  // nan when all are -inf, or one is inf
         A shift = log(s), scale = 1 / s;
@@ -50,7 +53,11 @@ KERNEL attention_softmax(const T* x, T* y, i64 rows, i64 n, i64 queries, int cau
     EACH_ROW(row, rows) {
         i64 seen = causal ? row % queries + 1 : n;
         A m = -INF, s = 0;
-        each(x + row * n, n, [&](i64 i, A v) { if (i < seen) add(m, s, v * scale); });
+        each_pack(x + row * n, n, [&](i64 i, A* v, int count) {
+            if (i >= seen) return;
+            for (int j = 0; j < count; ++j) v[j] = i + j < seen ? v[j] * scale : -INF;
+            add(m, s, v, count);
+        });
         over_row(m, s);
         bool none = m == -INF && s == s;
         s += none ? 0 : m - m;

@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 import sys
 
-from .._core import inplace, rules  # noqa: F401 - inplace registers view_scatter
+from .._core import broadcasting, inplace, rules  # noqa: F401 - inplace registers view_scatter
 from .._core.compile import fast_function
 from .._core.op import REGISTRY
 from . import _backward_names, _fused, _writers
@@ -23,3 +23,4 @@ globals().update({name: fast_function(op) for name, op in REGISTRY.items()})
 for _family in _families:
     globals().update(getattr(_family, "HELPERS", {}))
 rules.differentiable = sys.modules[__name__]
+broadcasting.summed = reductions.sum_over  # noqa: F821 - one of the families

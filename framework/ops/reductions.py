@@ -11,6 +11,7 @@ from .. import _dtypes
 from .._core.op import op
 from .._core.promotion import refusing, same, to_float
 from ._parts import keep, reduced_axes, reduced_size, spread, unit
+from ._run import run
 
 BOOL, INTEGER = _dtypes.BOOL, _dtypes.INTEGER
 WHOLE = "biu"  # kinds of NumPy dtypes whose sums are int64
@@ -25,6 +26,11 @@ def sum_type(x):
 def sum_(xp, x, axis: tuple = None, keepdims: bool = False):
     """The sum; of integers and bools, in int64."""
     return xp.sum(x, axis, dtype=sum_type(x), keepdims=keepdims)
+
+
+def sum_over(xp, x, axes):
+    """The sum of an array or Tensor over `axes`."""
+    return run(sum_, xp, x, axis=axes, keepdims=False)
 
 
 @sum_.kernel("numpy")

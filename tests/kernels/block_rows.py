@@ -18,7 +18,8 @@ class Row:
     """call(*tensors) for each list of shapes.
 
     kernels: those that have to run ("{dtype}" stands for the type's name);  make: {position: function(rng, shape)} of inputs that are no random
-    floats and take no gradient;  scale: of the tolerance.  strided, in what follows: the floats are every other column of wider arrays.
+    floats and take no gradient;  scale: of the tolerance.  dense: other inputs run the formula.
+    strided, in what follows: the floats are every other column of wider arrays.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Row:
     make: dict = field(default_factory=dict)
     dtypes: tuple = tuple(DTYPES)
     scale: float = 1.0
+    dense: bool = False
 
 
 def ints(high):
@@ -66,7 +68,7 @@ ROWS = [
       for reduction in ("mean", "sum", "none")],
     Row("cross entropy, weighted and smoothed", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.2), [[(6, 5), (6,), (5,)]],
         ("cross_entropy", "cross_entropy_backward"), {1: targets(5, True), 2: lambda rng, shape: rng.uniform(0.5, 2, shape)}),
-    Row("layer norm", lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[(3, 5), (5,), (5,)], [(40, 33), (33,), (33,)],
+    Row("layer norm", lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[(3, 5), (5,), (5,)], [(40, 33), (33,), (33,)], [(5, 64), (64,), (64,)],
         [(2, 1040), (1040,), (1040,)], [(2, 70, 16), (16,), (16,)]], ("norm_rows", "norm_rows_backward", "norm_weight_columns"), scale=4),
     Row("layer norm of two dimensions, without weights", lambda x: F.layer_norm(x, x.shape[-2:]), [[(3, 5, 7)]],
         ("norm_rows", "norm_rows_backward"), scale=4),
@@ -75,7 +77,8 @@ ROWS = [
     Row("group norm", lambda x, w, b: F.group_norm(x, 2, w, b), [[(2, 4, 3, 5), (4,), (4,)], [(3, 2, 40), (2,), (2,)], [(5, 6), (6,), (6,)]],
         ("norm_rows", "norm_rows_backward", "norm_channels"), scale=4),
     Row("batch norm", lambda x, w, b: F.batch_norm(x, None, None, w, b, True), [[(4, 3, 5, 2), (3,), (3,)], [(70, 5), (5,), (5,)],
-        [(3, 2, 100), (2,), (2,)]], ("norm_channels", "channels_apply", "channels_backward"), scale=8),
+        [(3, 2, 100), (2,), (2,)], [(20, 3, 64), (3,), (3,)]],
+        ("norm_channels", "channels_apply", "channels_backward"), scale=8),
     Row("batch norm in evaluation", lambda x, w, b: F.batch_norm(x, w.detach(), b.detach() ** 2 + 1, None, None),
         [[(2, 3, 5), (3,), (3,)]], ("channels_apply",), scale=2),
     Row("attention", attend(False), [[(2, 3, 4), (2, 5, 4), (2, 5, 6)]], ("attention_softmax", "softmax_backward"),
@@ -95,11 +98,21 @@ ROWS = [
         (2, 2, {}, [[(2, 3, 4, 6)], [(1, 2, 5, 7)]]), (2, 3, {"stride": 2, "padding": 1, "count_include_pad": False}, [[(2, 2, 7, 8)]]),
         (2, 3, {"stride": 2, "padding": 1, "ceil_mode": True}, [[(1, 2, 8, 8)]]), (2, 2, {"divisor_override": 3}, [[(1, 1, 4, 4)]]),
         (1, 3, {"stride": 1}, [[(2, 1, 9)]]), (3, 2, {}, [[(1, 2, 4, 3, 5)]])]],
-    *[Row(f"sum over {axis}", lambda x, axis=axis: ops.sum(x, axis), shapes, names, scale=8) for axis, shapes, names in [
-        ((-1,), [[(3, 5)], [(2, 3, 1100)], [(1, 1)]], ("reduce_rows",)), (None, [[(3, 5)], [(7, 9001)], [()]][:2], ("reduce_rows",)),
-        ((0,), [[(3, 5)], [(700, 33)], [(1, 40)]], ("reduce_columns", "reduce_chunks")), ((0, 1), [[(3, 5, 7)]], ("reduce_columns",))]],
-    *[Row(f"amax over {axis}", lambda x, axis=axis: ops.amax(x, axis), shapes, names) for axis, shapes, names in [
-        ((1,), [[(3, 5)], [(2, 40000)]], ("reduce_rows", "reduce_parts")), ((0,), [[(130, 37)]], ("reduce_columns",))]],
+    *[Row(f"sum over {axis}", lambda x, axis=axis: ops.sum(x, axis), shapes, names, scale=8, dense=True) for axis, shapes, names in [
+        ((-1,), [[(3, 50)], [(2, 3, 1100)]], ("sum_rows",)), ((1,), [[(3, 5)], [(1, 1)]], ("sum_short_rows",)),
+        (None, [[(3, 50)], [(7, 9001)]], ("sum_rows",)),
+        ((0,), [[(3, 5)], [(700, 33)], [(1, 40)], [(900, 64)]], ("sum_single_columns", "sum_columns", "sum_chunks")),
+        ((0, 1), [[(3, 5, 7)]], ("sum_single_columns",)), ((1,), [[(3, 70, 8)], [(2, 300, 3)]], ("sum_columns", "sum_single_columns", "sum_chunks")),
+        ((0, 2), [[(3, 5, 70)]], ("sum_rows", "sum_single_columns"))]],
+    Row("sum of a turned matrix", lambda x: ops.sum(x.t(), (0,)), [[(3, 50)]], ("sum_rows",), scale=8, dense=True),
+    *[Row(f"{name} over {axis}", lambda x, axis=axis, name=name: getattr(ops, name)(x, axis), shapes, names, scale=8, dense=True)
+      for name, axis, shapes, names in [
+        ("amax", (1,), [[(3, 50)], [(2, 40000)]], ("largest_rows", "largest_parts")), ("amax", (0,), [[(130, 37)]], ("largest_single_columns",)),
+        ("amin", (1,), [[(3, 50)]], ("smallest_rows",)), ("mean", (1,), [[(3, 50, 4)]], ("sum_columns", "sum_single_columns")),
+        ("prod", 1, [[(3, 40)]], ("product_rows",)), ("var", (1,), [[(3, 50)], [(2, 9, 4)]], ("squares_rows",)),
+        ("std", (0,), [[(30, 5)]], ("squares_single_columns",))]],
+    *[Row(f"norm of order {order}", lambda x, order=order: ops.vector_norm(x, order, (1,)), [[(3, 50)]], (kernel,), scale=8, dense=True)
+      for order, kernel in ((1, "sizes_rows"), (2, "squares_rows"))],
 ]
 ROWS += [  # bodies of elementwise ops, on what is repeated or in pieces
     Row("half of a row", lambda x: F.silu(x[..., 16:]), [[(3, 32)], [(2, 3, 39)]], ("silu_b_{dtype}", "silu_dx_ab_{dtype}")),
@@ -148,7 +161,7 @@ ROWS += [
     *[Row(f"gated, {kind}", lambda x, y, kind=kind: ops.gated(x, y, kind), [[(3, 5), (3, 5)], [(64,), (64,)]], ("gate", "gate_backward"), scale=4)
       for kind in ("silu", "gelu", "relu")],
     *[Row(f"bias and {kind}", lambda x, b, kind=kind: ops.bias_activation(x, b, kind), [[(3, 5), (5,)], [(4, 2, 16), (16,)]],
-          (f"bias_activation_{kind}_ab_{{dtype}}", f"bias_activation_dx_{kind}_aab_{{dtype}}", "reduce_columns"), scale=8)
+          (f"bias_activation_{kind}_ab_{{dtype}}", f"bias_activation_dx_{kind}_aab_{{dtype}}", "sum_single_columns"), scale=8)
       for kind in ("relu", "gelu", "silu")],
 ]
 ATOMIC = [  # what runs where use_deterministic_algorithms is off
@@ -160,7 +173,8 @@ ATOMIC = [  # what runs where use_deterministic_algorithms is off
     Row("scatter_reduce, atomic", lambda x, i, y: ringgrad.scatter_reduce(x, 1, i, y, "prod"), [[(3, 5), (3, 9), (3, 9)]], ("scatter_atomic",),
         {1: ints(5)}, scale=16),
 ]
-COUNTED = {"reduce_parts"}  # run for some shapes of their row only
+# Run for some shapes or types of their row only.
+COUNTED = {"channels_apply", "channels_backward", "largest_parts", "sum_chunks", "sum_columns", "sum_single_columns", "squares_rows"}
 
 
 def inputs(row, shapes, dtype, strided):
@@ -199,7 +213,7 @@ def check(row, xp, dtype, strided=False, both_orders=True):
         arrays = inputs(row, shapes, DTYPES[dtype], strided)
         xp.launched.clear()
         got = compute(row, arrays, xp.place)
-        expected = () if strided and row.name.startswith(("sum", "amax")) else row.kernels  # those run the formula
+        expected = () if strided and row.dense else row.kernels
         if strided or not hasattr(xp, "modules"):
             expected = [name for name in expected if "{" not in name]  # bodies: their names tell how inputs lie, and only the emulator sees them
         missing = {name.format(dtype=dtype) for name in expected} - xp.launched - COUNTED
