@@ -373,3 +373,26 @@ def _(x, indices, rows=0, padding_idx=-1, scale_grad_by_freq=False):
     y = np.zeros((rows, x.shape[-1]), F32)
     loops.add_rows(_rows(x), indices.reshape(-1), y)
     return y
+
+
+def _places(indices, shape, axis):
+    """Whether int64 `indices` in one block of memory name places in the rows of an array of `shape`, one row of them for each of its rows."""
+    return _last(indices, axis) and indices.dtype == np.int64 and indices.flags.c_contiguous and indices.shape[:-1] == shape[:-1]
+
+
+@override("take_along_axis")
+def _(x, indices, axis):
+    if not (x.ndim and _places(indices, x.shape, axis) and _fit(x)):
+        return NotImplemented
+    from . import _loops as loops
+    y = np.empty(indices.shape, F32)
+    return y if loops.take_along_rows(_rows(x), _rows(indices), _rows(y)) else NotImplemented
+
+
+@override("add_along_axis")
+def _(x, indices, shape, axis):
+    if not (x.ndim and x.shape == indices.shape and _places(indices, shape, axis) and _fit(x)):
+        return NotImplemented
+    from . import _loops as loops
+    y = np.zeros(shape, F32)
+    return y if loops.add_along_rows(_rows(x), _rows(indices), _rows(y)) else NotImplemented

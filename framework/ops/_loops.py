@@ -241,3 +241,29 @@ def add_rows(x, indices, y):
         for j in range(x.shape[1]):
             y[k, j] += x[i, j]
 
+
+
+@loop
+def take_along_rows(x, indices, y):
+    """y[i, j] = x[i, indices[i, j]].  Returns False, with y unfinished, where an index is not a place of a row."""
+    n = np.uint64(x.shape[1])
+    for i in range(len(indices)):
+        for j in range(indices.shape[1]):
+            k = np.uint64(indices[i, j])  # a negative number is a very large one
+            if k >= n:
+                return False
+            y[i, j] = x[i, k]
+    return True
+
+
+@loop
+def add_along_rows(x, indices, y):
+    """y[i, indices[i, j]] += x[i, j].  Returns False, with y unfinished, where an index is not a place of a row."""
+    n = np.uint64(y.shape[1])
+    for i in range(len(x)):
+        for j in range(x.shape[1]):
+            k = np.uint64(indices[i, j])
+            if k >= n:
+                return False
+            y[i, k] += x[i, j]
+    return True

@@ -33,6 +33,7 @@ def dropped_attention(q, k, v):
     return F.scaled_dot_product_attention(q, k, v, dropout_p=0.4)
 
 
+PLACES = ringgrad.tensor(np.random.default_rng(7).integers(0, 65, (40, 9, 131)))
 ROWS = [  # label, function, shapes of its inputs, the loops it goes through
     ("relu", F.relu, [(200, 301)], "relu_gradient"),
     ("gelu", F.gelu, [(200, 301)], "gelu gelu_gradient"),
@@ -68,7 +69,18 @@ ROWS = [  # label, function, shapes of its inputs, the loops it goes through
     ("max_pool2d, dilated, ceiling", lambda x: F.max_pool2d(x, (3, 2), (2, 1), 1, (2, 3), ceil_mode=True), [(8, 6, 25, 27)],
      "max_pool spread_to_max"),
     ("embedding", lambda w: F.embedding(WORDS, w), [(50, 32)], "add_rows"),
+    ("gather", lambda x: x.gather(2, PLACES), [(40, 9, 65)], "take_along_rows add_along_rows"),
+    ("gather of few places", lambda x: x.gather(1, PLACES[0, :, :7]), [(9, 4000)], "take_along_rows"),
+    ("gather along another axis", lambda x: x.gather(1, PLACES), [(40, 65, 131)], ""),
 ]
+
+
+@pytest.mark.parametrize("wrong", [-1, 65])
+def test_gather_refuses_what_is_not_there(wrong):
+    places = PLACES.clone()
+    places[3, 4, 5] = wrong
+    with pytest.raises(RuntimeError, match="out of bounds"):
+        ringgrad.zeros(40, 9, 65).gather(2, places)
 
 
 def outcome(function, arrays):
