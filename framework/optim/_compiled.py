@@ -27,6 +27,28 @@ def loop(rule, absent, descent):
     return compiled(scope["run"])
 
 
+def loop_over_all(rule, absent, descent):
+    """A function of the addresses (arrays, parameters), the sizes and a rule's numbers, which runs `loop` on one parameter after the other.
+
+    The arrays are float32, each in one block of memory that may be written to.  One call for all: beside small parameters a call is what takes time.
+    """
+    import numba
+    from numba.core import cgutils, types
+    from numba.extending import intrinsic
+
+    @intrinsic
+    def pointer(typing, address):
+        return types.voidptr(address), lambda context, builder, signature, args: builder.inttoptr(args[0], cgutils.voidptr_t)
+
+    count = len(absent) - sum(absent)
+    arrays = ", ".join(f"carray(pointer(addresses[{k}, i]), (sizes[i],), float32)" for k in range(count))
+    source = (f"def run_all(addresses, sizes, {', '.join(rule.numbers)}):\n    for i in range(sizes.size):\n"
+              f"        run({arrays}, {', '.join(rule.numbers)})\n")
+    scope = {"run": loop(rule, absent, descent), "pointer": pointer, "carray": numba.carray, "float32": np.float32}
+    exec(compile(source, f"<ringgrad loop over all {rule.name}>", "exec"), scope)
+    return numba.njit(nogil=True, error_model="numpy")(scope["run_all"])
+
+
 def scalar_form(rule, descent):
     """A rule's formula as a function of single elements: without the parameter `xp`, which becomes NumPy, and all arguments positional."""
     function = ast.parse(inspect.getsource(rule.formula)).body[0]

@@ -16,12 +16,14 @@ import numpy as np
 
 from .. import _dtypes, ops
 from .._backends import of_array
+from .._core.recording import F32
 from .._core.tensor import count_write
 from .._functional._sparse_ops import coalesced
 from . import _compiled
 
 BLOCK = 131072  # elements of all arrays of a rule together: 512 KiB of float32, which fit into the L2 cache of a current core
 SMALL = 4096  # elements: up to here a compiled loop saves less than its call costs
+MANY, ENOUGH = 64, 1 << 16  # parameters, and elements of all of them, from which on one compiled loop runs over all
 
 
 def descent(p, g, weight_decay, maximize):
@@ -63,6 +65,23 @@ class Rule:
         for t in states:
             if t is not None:
                 count_write(t)
+
+    def on_all(self, pairs, **numbers):
+        """Update parameters on the CPU that keep no state, with the same numbers.  pairs: (parameter, gradient) tensors"""
+        together = []
+        if len(pairs) >= MANY and _compiled.available() and sum([p._data.size for p, _ in pairs]) >= ENOUGH:
+            pairs, together = _partition(pairs)
+        for param, grad in pairs:
+            self(param, grad, *[None] * (len(self.arrays) - 2), **numbers)
+        if not together:
+            return
+        if "all" not in self._loops:
+            self._loops["all"] = _compiled.loop_over_all(self, (False, False, *[True] * (len(self.arrays) - 2)), descent)
+        addresses = [[t._data.__array_interface__["data"][0] for t in tensors] for tensors in zip(*together)]
+        self._loops["all"](np.array(addresses, np.uint64), np.array([p._data.size for p, _ in together]),
+                         *[x if type(x) is bool else np.float32(x) for x in map(numbers.get, self.numbers)])
+        for param, _ in together:
+            count_write(param)
 
     def at_places(self, param, grad, *states, **numbers):
         """Update the elements that the sparse tensor `grad` names, and no others."""
@@ -129,6 +148,17 @@ class Rule:
 
 
 rule = Rule
+
+
+def _partition(pairs):
+    """(pairs that go their own way, pairs of float32 arrays of one shape in one block of memory, which may be written to)."""
+    apart, together = [], []
+    for pair in pairs:
+        p, g = pair[0]._data, pair[1]._data
+        flags, others = p.flags, g.flags
+        fits = p.dtype is F32 is g.dtype and p.shape == g.shape and flags.c_contiguous and others.c_contiguous and flags.writeable
+        (together if fits and p.size else apart).append(pair)
+    return apart, together
 
 
 def _as_real(a):

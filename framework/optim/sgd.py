@@ -64,7 +64,7 @@ class SGD(RuleOptimizer):
         self.state[param]["momentum_buffer"] = zeros_state(param)
 
     def update_group(self, group):
-        """Without momentum nothing is kept, and the same numbers serve all parameters on the CPU: one rule after the other, and no more.
+        """Without momentum nothing is kept, and the same numbers serve all parameters on the CPU: one loop over all of them.
 
         On a GPU all parameters at once, where they allow it.
         """
@@ -73,16 +73,17 @@ class SGD(RuleOptimizer):
         if group["momentum"] or group["differentiable"]:
             super().update_group(group)
             return
-        numbers = None
+        pairs = []
         for p in group["params"]:
             grad = p.grad
             if grad is None:
                 continue
-            if type(grad._data) is not np.ndarray:
-                self.update_one(p, grad, group)
+            if type(grad._data) is np.ndarray:
+                pairs.append((p, grad))
             else:
-                numbers = numbers or self._numbers(group, p, True)
-                sgd_rule(p, grad, None, **numbers)
+                self.update_one(p, grad, group)
+        if pairs:
+            sgd_rule.on_all(pairs, **self._numbers(group, pairs[0][0], True))
 
     def update(self, param, grad, state, group):
         """See `sgd_rule` above."""

@@ -343,3 +343,45 @@ def test_the_compiled_loop_gives_the_bits_of_the_formula(name, kwargs, dtype, mo
     monkeypatch.setattr(_compiled, "available", lambda: False)
     for x, y in zip(got, large_run(name, np.ascontiguousarray, kwargs, dtype)[0]):
         np.testing.assert_array_equal(x, y)
+
+
+def many_parameters(kwargs):
+    """SGD on twenty parameters: most of them plain, one in columns, one of every other element, one of float64, one empty, one without a gradient."""
+    rng = np.random.default_rng(2)
+    arrays = [rng.standard_normal((100 + i, 40)).astype(np.float32) for i in range(20)]
+    arrays[3], arrays[5], arrays[7], arrays[9] = np.asfortranarray(arrays[3]), strided(arrays[5]), arrays[7].astype(float), arrays[9][:0]
+    params = [ringgrad.from_numpy(a).requires_grad_() for a in arrays]
+    optimizer = optim.SGD(params, **kwargs)
+    for _ in range(3):
+        for p in params[:11] + params[12:]:
+            p.grad = ringgrad.from_numpy(rng.standard_normal(p.shape).astype(p.detach().numpy().dtype))
+        params[13].grad = ringgrad.from_numpy(np.asfortranarray(params[13].grad.numpy()))
+        optimizer.step()
+    return params
+
+
+@pytest.mark.parametrize("kwargs", [{"lr": 0.05}, {"lr": 0.05, "weight_decay": 0.1}, {"lr": ringgrad.tensor(0.05), "maximize": True}])
+def test_one_loop_over_all_parameters_gives_the_bits_of_one_after_the_other(kwargs, monkeypatch):
+    pytest.importorskip("numba", reason="numba (extra fast-cpu) is not installed")
+    from ringgrad.optim import _rule
+    monkeypatch.setattr(_rule, "MANY", 8)
+    got = many_parameters(kwargs)
+    monkeypatch.setattr(_rule, "MANY", 100)
+    want = many_parameters(kwargs)
+    for a, b in zip(got, want, strict=True):
+        np.testing.assert_array_equal(a.detach().numpy(), b.detach().numpy())
+    assert [p._version for p in got] == [p._version for p in want]
+
+
+def test_one_loop_over_all_parameters_writes_to_no_memory_that_may_not_be_written_to(monkeypatch):
+    pytest.importorskip("numba", reason="numba (extra fast-cpu) is not installed")
+    from ringgrad.optim import _rule
+    monkeypatch.setattr(_rule, "MANY", 8)
+    params = [ringgrad.ones(100 if i != 4 else 10, 100).requires_grad_() for i in range(10)]
+    params[4].detach().numpy().flags.writeable = False
+    for p in params:
+        p.grad = ringgrad.ones_like(p)
+    before = params[4].detach().clone()
+    with pytest.raises(ValueError, match="read-only"):
+        optim.SGD(params, lr=0.1).step()
+    assert (params[4] == before).all()
