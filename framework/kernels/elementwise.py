@@ -16,6 +16,7 @@ import numpy as np
 from .family import CODES, SCALARS, TYPES
 
 THREADS, MAX_BLOCKS = 256, 1 << 16
+BLOCK = (THREADS,)
 REPEATED = r"""
 #ifndef REPEATED
 #define REPEATED
@@ -104,29 +105,29 @@ class Body:
 
     def __call__(self, xp, inputs, attrs):
         """The result on CuPy arrays; None where the inputs lie so that a kernel cannot take them."""
-        first, places, pattern = inputs[0], inputs, self.plain
-        dtype, shape = getattr(first, "dtype", None), getattr(first, "shape", None)
+        first, given, pattern, kind = inputs[0], inputs, self.plain, xp.ndarray
         for a in inputs:
-            if type(a) is not xp.ndarray or a.dtype != dtype or a.shape != shape or not a.flags.c_contiguous:
-                described = _described(xp, inputs)
+            if a.__class__ is not kind or a.dtype is not first.dtype or a.shape != first.shape or not a.flags.c_contiguous:
+                described = _described(kind, inputs)
                 if described is None:
                     return None
-                pattern, places, shape, dtype = described
+                pattern, given, shape, dtype = described
                 break
+        else:
+            shape, dtype = first.shape, first.dtype
         code = dtype.char
-        if code not in CODES:
-            return None
         choice = attrs[self.choice] if self.choice else None
-        if choice not in self.texts:
+        if code not in CODES or choice not in self.texts:
             return None
-        function = self.functions.get((pattern, code, choice, xp)) or self._compiled(xp, pattern, code, choice)
-        out, number = xp.empty(shape, dtype), SCALARS[code]
-        if not out.size:
+        out = xp.empty(shape, dtype)
+        size = out.size
+        if not size:
             return out
-        if places is not inputs:
-            places = [number(p) if type(p) is float else p for p in places]
-        blocks = min(-(-out.size * dtype.itemsize // (16 * THREADS)), MAX_BLOCKS)
-        function((blocks,), (THREADS,), (*places, out, np.int64(out.size), *[number(attrs[a]) for a in self.numbers]))
+        function, number = self.functions.get((pattern, code, choice, xp)) or self._compiled(xp, pattern, code, choice), SCALARS[code]
+        if given is not inputs:
+            given = [number(p) if p.__class__ is float else p for p in given]
+        grid, count = _grid(size, dtype.itemsize)
+        function(grid, BLOCK, (*given, out, count, *[number(attrs[a]) for a in self.numbers]) if self.numbers else (*given, out, count))
         return out
 
     def _compiled(self, xp, pattern, code, choice):
@@ -135,29 +136,47 @@ class Body:
         return function
 
 
-def _described(xp, inputs):
+@functools.lru_cache(1 << 14)
+def _grid(size, itemsize):
+    """(grid, the number of elements as kernels take it): a thread for 16 bytes."""
+    return (min(-(-size * itemsize // (16 * THREADS)), MAX_BLOCKS),), np.int64(size)
+
+
+def _described(kind, inputs):
     """(pattern, arguments, shape, dtype) for inputs that are not all alike; None where a kernel cannot take them.  Numbers become floats."""
-    arrays = [a for a in inputs if type(a) is xp.ndarray]
-    if not arrays or any(a.dtype != arrays[0].dtype for a in arrays):
-        return None
-    shape = arrays[0].shape if all(a.shape == arrays[0].shape for a in arrays) else np.broadcast_shapes(*[a.shape for a in arrays])
-    letters, arguments = [], []
+    layout, dtype = [], None
     for a in inputs:
-        if type(a) is xp.ndarray:
-            places = _places(shape, a.shape, a.strides, a.itemsize)
-            if places is None:
+        if a.__class__ is kind:
+            if dtype is not None and a.dtype != dtype:
                 return None
-            letters.append(places[0])
-            arguments += (a, *places[1])
+            dtype = a.dtype
+            layout.append((a.shape, a.strides))
         elif a is None or isinstance(a, (int, float, np.generic)) and not isinstance(a, (np.bool_, np.complexfloating)):
-            letters.append(NUMBER)
-            arguments.append(1.0 if a is None else float(a))
+            layout.append(None)
         else:
             return None
-    return "".join(letters), arguments, shape, arrays[0].dtype
+    found = dtype and _layout(tuple(layout), dtype.itemsize)
+    if not found:
+        return None
+    pattern, places, shape = found
+    arguments = []
+    for a, place in zip(inputs, places):
+        if place is None:
+            arguments.append(1.0 if a is None else float(a))
+        else:
+            arguments += (a, *place)
+    return pattern, arguments, shape, dtype
 
 
 @functools.lru_cache(4096)
+def _layout(layout, itemsize):
+    """(pattern, the four numbers of each array that has some, common shape) for (shape, strides) of arrays and None for numbers; or None."""
+    shapes = [each[0] for each in layout if each]
+    shape = shapes[0] if all(s == shapes[0] for s in shapes) else np.broadcast_shapes(*shapes)
+    found = [_places(shape, *each, itemsize) if each else (NUMBER, None) for each in layout]
+    return None if None in found else ("".join([letter for letter, _ in found]), [place for _, place in found], shape)
+
+
 def _places(shape, own, strides, itemsize):
     """(letter, (inner, size, step, unit)) of an array that is broadcast to `shape`; (letter, ()) where it is that, contiguous; else None."""
     total, steps = math.prod(shape), tuple([s // itemsize for s in strides])

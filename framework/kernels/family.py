@@ -10,6 +10,8 @@ A family is one text, compiled once per float type on first use and cached on di
 A row's threads are blockDim.x (a multiple of 32); with blockDim.x == 32 a block takes blockDim.y rows, a warp each.  tests/kernels runs the
 same texts on the host.  Compiled and emulated, not run on a device yet.
 """
+import functools
+
 import numpy as np
 
 TYPES = {  # NumPy dtype: (storage type, type to compute in, header)
@@ -169,6 +171,7 @@ class Family:
         return function
 
 
+@functools.lru_cache(1 << 12)
 def rows_grid(rows, n):
     """(grid, block) for rows of n elements: short rows four to a block, a warp each; long ones a block each."""
     if n <= 1024:
@@ -176,6 +179,7 @@ def rows_grid(rows, n):
     return (min(rows, MOST_BLOCKS),), (256 if n <= 8192 else 512,)
 
 
+@functools.lru_cache(1 << 12)
 def flat_grid(n, threads=256):
     """(grid, block) for n elements, each on its own."""
     return (max(1, min(-(-n // threads), MOST_BLOCKS)),), (threads,)
@@ -187,10 +191,19 @@ def number(x):
 
 
 def wide(xp, t, like):
-    """A contiguous vector of `t` in the type that kernels for arrays like `like` compute in; None for None."""
-    return None if t is None else xp.ascontiguousarray(t).reshape(-1).astype(number(like), copy=False)
+    """`t`, contiguous, in the type that kernels for arrays like `like` compute in; None for None."""
+    if t is None or t.flags.c_contiguous and t.dtype.type is SCALARS[like.dtype.char]:
+        return t
+    return xp.ascontiguousarray(t).reshape(-1).astype(number(like), copy=False)
+
+
+def rows_back(xp, y, axis, ndim):
+    """The result of `rows_last` with its dimensions in their places; a number of a 0-d array."""
+    return y if axis in (-1, ndim - 1) and ndim else xp.moveaxis(y, -1, axis) if ndim else y.reshape(())
 
 
 def rows_last(xp, x, axis):
     """`x` contiguous with `axis` last."""
+    if axis in (-1, x.ndim - 1) and x.ndim and x.flags.c_contiguous:
+        return x
     return xp.ascontiguousarray(xp.moveaxis(x, axis, -1) if x.ndim else x.reshape(1))

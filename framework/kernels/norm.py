@@ -3,6 +3,7 @@
 Statistics are taken in two passes (the mean, then squares round it).  Gradients of weight and bias are summed in two stages, parts of the rows
 first and then the parts, in a fixed order: no atomics, the same bits every time.
 """
+import functools
 import math
 
 from ..ops.norm import group_normalize, moments, normalize, scale_shift
@@ -43,11 +44,16 @@ def _channel_sums(xp, kind, g, x, stats, batch, channels, spatial, groups, share
 
 def _last(x, axes, *affine):
     """How many elements the last axes have, when `axes` are those and weight and bias have their shape; else 0."""
-    first = x.ndim - len(axes)
-    if sorted(a % x.ndim for a in axes) != list(range(first, x.ndim)):
+    return _last_of(x.shape, axes, *[None if t is None else t.shape for t in affine])
+
+
+@functools.lru_cache(1 << 12)
+def _last_of(shape, axes, *affine):
+    first = len(shape) - len(axes)
+    if sorted(a % len(shape) for a in axes) != list(range(first, len(shape))):
         return 0
-    n = math.prod(x.shape[first:])
-    return n if all(t is None or t.size == n and t.shape[-len(axes):] == x.shape[first:] for t in affine) else 0
+    n = math.prod(shape[first:])
+    return n if all(s is None or math.prod(s) == n and s[-len(axes):] == shape[first:] for s in affine) else 0
 
 
 def _rows_forward(xp, x, weight, bias, n, layout, eps, center):
@@ -141,7 +147,7 @@ def shift_channels(xp, x, scale, shift):
 def _batch_backward(xp, g, x, weight, mean, rstd, needs):
     g, x = xp.ascontiguousarray(g), xp.ascontiguousarray(x)
     batch, channels, spatial = x.shape[0], x.shape[1], math.prod(x.shape[2:])
-    stats = xp.stack([wide(xp, mean, x), wide(xp, rstd, x)], axis=1)
+    stats = xp.stack([wide(xp, t, x).reshape(-1) for t in (mean, rstd)], axis=1)
     sums = _channel_sums(xp, 0, g, x, stats, batch, channels, spatial, 0, 1)
     gx = None
     if needs[0]:

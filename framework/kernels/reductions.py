@@ -4,6 +4,7 @@ An array is (outer, n, inner), of which n is reduced.  inner 1: rows, the work o
 Otherwise columns: threads stand side by side along inner, 16 bytes each, and go down a chunk of n.  Parts and chunks are combined by a second
 launch, always in the same order.  Axes that are no neighbours are reduced one run after the other.
 """
+import functools
 import math
 
 from ..ops.extrema import _refuse_empty, amax, amin
@@ -196,17 +197,22 @@ def _rows(xp, x, kind, sizes, scale, center, out, wide):
     if n * x.itemsize <= SHORT:
         FAMILY.launch(xp, f"{kind}_short_rows", x, *flat_grid(rows), x, center, wide, out, I64(rows), I64(n), scale)
         return
-    parts = 1 if rows >= FULL // 4 else max(1, min(MOST_PARTS, n // PART))
-    part = math.ceil(math.ceil(n / parts) / 16) * 16 if parts > 1 else n  # so that parts begin where 16 bytes do
-    parts = math.ceil(n / part)
-    warps = n <= 1024
-    block, grid = ((32, 4) if warps else (256,)), (max(1, min(math.ceil(rows / 4) if warps else rows, 1 << 16)), parts)
+    parts, part, grid, block = _parts(rows, n)
     if parts == 1:
         FAMILY.launch(xp, f"{kind}_rows", x, grid, block, x, center, wide, out, I64(rows), I64(n), I64(part), scale)
         return
     partial = xp.empty((rows, parts), number(x))
     FAMILY.launch(xp, f"{kind}_rows", x, grid, block, x, center, partial, None, I64(rows), I64(n), I64(part), number(x)(1))
     FAMILY.launch(xp, f"{kind}_parts", x, (rows,), (256,), partial, out, wide, I64(rows), I64(parts), scale)
+
+
+@functools.lru_cache(1 << 12)
+def _parts(rows, n):
+    """(parts of a row, elements of each, grid, block)."""
+    parts = 1 if rows >= FULL // 4 else max(1, min(MOST_PARTS, n // PART))
+    part = math.ceil(math.ceil(n / parts) / 16) * 16 if parts > 1 else n  # so that parts begin where 16 bytes do
+    parts, warps = math.ceil(n / part), n <= 1024
+    return parts, part, (max(1, min(math.ceil(rows / 4) if warps else rows, 1 << 16)), parts), (32, 4) if warps else (256,)
 
 
 def _columns(xp, x, kind, sizes, scale, center, out, wide):
@@ -239,10 +245,26 @@ def _ordered(x, axes):
     return (turned, sorted(order.index(a) for a in axes), order) if turned.flags.c_contiguous else None
 
 
+@functools.lru_cache(1 << 12)
+def _neighbours(shape, axis):
+    """((outer, n, inner) or None, shape of the result, the same with dimensions kept) for one run of axes."""
+    axes = range(len(shape)) if axis is None else sorted({a % len(shape) for a in ((axis,) if isinstance(axis, int) else axis)})
+    if not axes or axes[-1] - axes[0] != len(axes) - 1:
+        return None, None, None
+    first, last = axes[0], axes[-1] + 1
+    return ((math.prod(shape[:first]), math.prod(shape[first:last]), math.prod(shape[last:])), shape[:first] + shape[last:],
+            shape[:first] + (1,) * len(axes) + shape[last:])
+
+
 def over(xp, x, kind, axis, keepdims, scale=1.0, center=None, wide=False):
     """x reduced over `axis` (None: everything; an int or several), or None where the kernels do not take that."""
     if not FAMILY.takes(x) or not x.ndim:
         return None
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    if center is None and x.flags.c_contiguous:
+        sizes, left, kept = _neighbours(x.shape, axis)
+        if sizes:
+            return reduced(xp, x, kind, *sizes, scale, None, wide).reshape(kept if keepdims else left)
     axes = list(range(x.ndim)) if axis is None else sorted({a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis)})
     found = _ordered(x, axes) if axes else None
     if found is None or center is not None and (found[2] or axes[-1] - axes[0] != len(axes) - 1):

@@ -1,7 +1,7 @@
 """softmax and log_softmax by rows, forward and backward, and the softmax of attention scores.  See family.py for the words of the text."""
 
 from ..ops.softmax import log_softmax, softmax
-from .family import I32, I64, Family, number, rows_grid, rows_last
+from .family import I32, I64, Family, number, rows_back, rows_grid, rows_last
 
 TEXT = r"""
 // The largest element m of a row and the sum s of exp(x - m): in one pass, as Milakov and Gimelshein 2018, arXiv:1805.02867.
@@ -74,9 +74,10 @@ def _forward(op, logarithm):
         if not FAMILY.takes(x):
             return op.forward(xp, x, axis)
         rows = rows_last(xp, x, axis)
-        y, n = xp.empty_like(rows), rows.shape[-1]
-        FAMILY.launch(xp, "softmax", x, *rows_grid(rows.size // n, n), rows, y, I64(rows.size // n), I64(n), I32(logarithm))
-        return xp.moveaxis(y, -1, axis) if x.ndim else y.reshape(())
+        y, n = xp.empty(rows.shape, x.dtype), rows.shape[-1]
+        count = rows.size // n
+        FAMILY.launch(xp, "softmax", x, *rows_grid(count, n), rows, y, I64(count), I64(n), I32(logarithm))
+        return rows_back(xp, y, axis, x.ndim)
     return kernel
 
 
@@ -85,10 +86,10 @@ def _backward(op, name):
         if not FAMILY.takes(out) or g.dtype != out.dtype:
             return op.rules[0].fn(xp, g, out, axis)
         g, y = rows_last(xp, g, axis), rows_last(xp, out, axis)
-        gx, n = xp.empty_like(y), y.shape[-1]
+        gx, n = xp.empty(y.shape, y.dtype), y.shape[-1]
         scale = (number(out)(1),) if name == "softmax_backward" else ()
         FAMILY.launch(xp, name, out, *rows_grid(y.size // n, n), g, y, gx, I64(y.size // n), I64(n), *scale)
-        return xp.moveaxis(gx, -1, axis) if out.ndim else gx.reshape(())
+        return rows_back(xp, gx, axis, out.ndim)
     return kernel
 
 
