@@ -28,6 +28,8 @@ class ReduceOp(Enum):
         return f"<ReduceOp.{self.name}: {self.value}>"
 
 
+ReduceOp.RedOpType = ReduceOp  # type: ignore[attr-defined]  # torch's name for the class of the members
+
 BITWISE = frozenset({ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR})
 _ON_COMPLEX = frozenset({ReduceOp.SUM, ReduceOp.AVG})
 _FLOAT32 = np.dtype(np.float32)

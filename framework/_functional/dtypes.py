@@ -124,6 +124,24 @@ def _assert(condition, message):
         raise AssertionError(message)
 
 
+def _checker(name, error):
+    def check(cond, message=None):
+        if not isinstance(cond, bool):
+            raise TypeError(f"cond must be a bool, but got {type(cond)}")
+        if not cond and message is not None and not callable(message):
+            raise TypeError("message must be a callable")
+        if not cond:
+            raise error("Expected cond to be True, but got False." if message is None else str(message()))
+    check.__name__ = check.__qualname__ = name
+    check.__doc__ = f"{error.__name__} with the words message() unless cond, a bool, holds."
+    return check
+
+
+CHECKS = {name: _checker(name, error) for name, error in (
+    ("_check", RuntimeError), ("_check_value", ValueError), ("_check_type", TypeError), ("_check_index", IndexError),
+    ("_check_not_implemented", NotImplementedError))}
+
+
 def set_default_tensor_type(t):
     """The older spelling of `set_default_dtype`: FloatTensor, DoubleTensor or their names.  A CUDA type's place is not taken over."""
     if isinstance(t, str):
@@ -168,7 +186,7 @@ CONSTANTS = {
 FUNCTIONS = {
     "finfo": finfo, "iinfo": iinfo, "is_tensor": is_tensor, "is_storage": is_storage, "is_floating_point": is_floating_point,
     "is_complex": is_complex, "is_signed": is_signed, "is_inference": is_inference, "is_nonzero": is_nonzero, "is_same_size": is_same_size,
-    "numel": numel, "get_device": get_device, "_shape_as_tensor": _shape_as_tensor, "_assert": _assert,
+    "numel": numel, "get_device": get_device, "_shape_as_tensor": _shape_as_tensor, "_assert": _assert, **CHECKS,
     "set_default_tensor_type": set_default_tensor_type,
 }
 METHODS = {"is_nonzero": is_nonzero, "is_signed": is_signed, "is_same_size": is_same_size}

@@ -1,6 +1,7 @@
 """The few names of torch._C that programs reach for."""
 from .._core.tensor import Tensor as _TensorBase
 from .._functional.random import Generator
+from ..func._lanes import running
 
 __all__ = ["Generator"]
 
@@ -21,3 +22,8 @@ def _jit_set_profiling_executor(mode):
 
 def _jit_set_profiling_mode(mode):
     return False
+
+
+def _are_functorch_transforms_active():
+    """Whether a vmap runs in one go: values are out of reach then, as programs that ask suppose.  Other transforms hide nothing here."""
+    return running() is not None

@@ -102,6 +102,8 @@ def facade(root):
         return sorted({*made.__dict__, *(n for n in dir(real) if n not in HIDDEN.get(root, ()))})
 
     made.__dict__.update(__getattr__=__getattr__, __dir__=__dir__)
+    if root == "torch":
+        made.__dict__["torch"] = made  # torch.torch is torch
     return made
 
 

@@ -26,6 +26,8 @@ ALIASES = {
 VIEWS = {
     "torch.functional": "ringgrad",
     "torch._tensor": "ringgrad",
+    "torch._subclasses": "ringgrad.compat._fake",
+    "torch._subclasses.fake_tensor": "ringgrad.compat._fake",
     "torch._jit_internal": "ringgrad.jit.annotations ringgrad.jit",
     "torch.storage": "ringgrad",
     "torch.tensor": "ringgrad",
@@ -73,6 +75,7 @@ VIEWS = {
     "torch.testing._internal": "ringgrad.testing",
     "torch.testing._internal.common_utils": "ringgrad.testing",
     "torch.fx.experimental": "ringgrad.fx",
+    "torch.fx.experimental.proxy_tensor": "ringgrad.compat._fake",
 }
 VIEWS.update({f"torch.nn.modules.{name}": "ringgrad.nn.modules ringgrad.nn" for name in (
     "activation", "adaptive", "batchnorm", "channelshuffle", "container", "conv", "distance", "dropout", "flatten", "fold", "instancenorm", "lazy",

@@ -9,6 +9,7 @@ from ._annotate import (
     Error,
     Final,
     Future,
+    TracerWarning,
     _overload,
     _overload_method,
     annotate,
@@ -49,8 +50,8 @@ from ._pass_through import (
 )
 
 __all__ = ["Attribute", "CompilationUnit", "Error", "Final", "Future", "RecursiveScriptModule", "ScriptFunction", "ScriptModule",
-           "TopLevelTracedModule", "_overload", "_overload_method", "_script_if_tracing", "annotate", "annotations", "enable_onednn_fusion",
-           "export", "export_opnames", "fork", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance",
+           "TopLevelTracedModule", "TracerWarning", "_overload", "_overload_method", "_script_if_tracing", "annotate", "annotations",
+           "enable_onednn_fusion", "export", "export_opnames", "fork", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance",
            "last_executed_optimized_graph", "load", "onednn_fusion_enabled", "optimize_for_inference", "optimized_execution",
            "run_frozen_optimizations", "save", "script", "script_if_tracing", "script_method", "set_fusion_strategy", "strict_fusion",
            "trace", "trace_module", "unused", "wait"]

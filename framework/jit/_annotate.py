@@ -76,6 +76,10 @@ def isinstance(obj, target_type):  # noqa: A001 - torch's name
     return all(isinstance(x, inner[0]) for x in obj)
 
 
+class TracerWarning(Warning):
+    """What tracing warns with in torch; nothing is traced here, so it is only there to be filtered."""
+
+
 class Future:
     """What `fork` returns: a value that is there already."""
 

@@ -266,3 +266,20 @@ def test_an_installed_torch_does_not_shadow_ringgrad(run_program):
         files = [getattr(m, "__file__", None) or "" for name, m in sys.modules.items() if name.startswith("torch.")]
         print(torch.__version__, [f for f in files if "site-packages/torch/" in f])
     """)) == ["2.13.0+ringgrad []"]
+
+
+def test_what_libraries_reach_for_in_torchs_own_files(run_program):
+    assert ok(run_program("""
+        import torch, warnings
+        import torch._subclasses.fake_tensor as fake
+        from torch.fx.experimental.proxy_tensor import get_proxy_mode
+        from torch.nn.modules.transformer import _get_activation_fn, _get_clones
+        assert torch.torch is torch and isinstance(torch.ones(2), torch.torch.Tensor)
+        assert torch.distributed.ReduceOp.RedOpType is type(torch.distributed.ReduceOp.SUM)
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        assert not fake.is_fake(torch.ones(2)) and get_proxy_mode() is None
+        assert _get_activation_fn("gelu") is torch.nn.functional.gelu and len(_get_clones(torch.nn.Linear(1, 1), 3)) == 3
+        seen = []
+        torch.func.vmap(lambda x: seen.append(torch._C._are_functorch_transforms_active()) or x + 1)(torch.ones(3))
+        print(seen[0], torch._C._are_functorch_transforms_active())
+    """)) == ["True False"]

@@ -49,6 +49,13 @@ def test_questions(lib):
     lib._assert(True, "never said")
     with pytest.raises(AssertionError, match="it says this"):
         lib._assert(False, "it says this")
+    for name, error in (("_check", RuntimeError), ("_check_value", ValueError), ("_check_type", TypeError), ("_check_index", IndexError)):
+        getattr(lib, name)(True, lambda: "never said")
+        with pytest.raises(error, match="it says this"):
+            getattr(lib, name)(False, lambda: "it says this")
+    for wrong, words in (((1,), "cond must be a bool"), ((False, "text"), "must be a callable")):
+        with pytest.raises(TypeError, match=words):
+            lib._check(*wrong)
 
 
 def test_constants_and_formats(lib):

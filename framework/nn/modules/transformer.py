@@ -59,7 +59,7 @@ class Transformer(Module):
     @staticmethod
     def generate_square_subsequent_mask(sz, device=None, dtype=None):
         """(sz, sz): -inf above the diagonal, 0 elsewhere, so that nobody looks ahead."""
-        return _causal_mask(sz, device, dtype)
+        return _generate_square_subsequent_mask(sz, device, dtype)
 
     def _reset_parameters(self):
         for p in self.parameters():
@@ -77,7 +77,7 @@ class TransformerEncoder(Module):
 
     def __init__(self, encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True):
         super().__init__()
-        self.layers = _clones(encoder_layer, num_layers)
+        self.layers = _get_clones(encoder_layer, num_layers)
         self.num_layers, self.norm, self.mask_check = num_layers, norm, mask_check
         self.enable_nested_tensor = self.use_nested_tensor = enable_nested_tensor
         why_not = _why_not_nested(encoder_layer) if enable_nested_tensor else ""
@@ -90,7 +90,7 @@ class TransformerEncoder(Module):
         padded = None if src_key_padding_mask is None else src_key_padding_mask
         src_key_padding_mask = canonical_mask(src_key_padding_mask, "src_key_padding_mask", none_or_dtype(mask), "mask", src.dtype)
         mask = canonical_mask(mask, "mask", None, "", src.dtype, check_other=False)
-        is_causal = _is_causal(mask, is_causal, _length(src, self.layers[0].self_attn.batch_first))
+        is_causal = _detect_is_causal_mask(mask, is_causal, _get_seq_len(src, self.layers[0].self_attn.batch_first))
         leaves_out = padded is not None and self._leaves_padding_out(src, mask, src_key_padding_mask)
         output = src
         for layer in self.layers:
@@ -111,13 +111,13 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer, num_layers, norm=None):
         super().__init__()
-        self.layers = _clones(decoder_layer, num_layers)
+        self.layers = _get_clones(decoder_layer, num_layers)
         self.num_layers, self.norm = num_layers, norm
 
     def forward(self, tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, tgt_is_causal=None,
                 memory_is_causal=False):
         """tgt: (T, B, E), memory: (S, B, E) -> (T, B, E)"""
-        tgt_is_causal = _is_causal(tgt_mask, tgt_is_causal, _length(tgt, self.layers[0].self_attn.batch_first))
+        tgt_is_causal = _detect_is_causal_mask(tgt_mask, tgt_is_causal, _get_seq_len(tgt, self.layers[0].self_attn.batch_first))
         output = tgt
         for layer in self.layers:
             output = layer(output, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
@@ -139,7 +139,7 @@ class TransformerEncoderLayer(Module):
         self.norm_first = norm_first
         self.norm1, self.norm2 = (LayerNorm(d_model, eps=layer_norm_eps, **made) for _ in range(2))
         self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        activation = _activation(activation)
+        activation = _get_activation_fn(activation)
         relu, gelu = activation is F.relu or isinstance(activation, ReLU), activation is F.gelu or isinstance(activation, GELU)
         self.activation_relu_or_gelu = 1 if relu else 2 if gelu else 0
         self.activation = activation
@@ -193,7 +193,7 @@ class TransformerDecoderLayer(Module):
         self.norm_first = norm_first
         self.norm1, self.norm2, self.norm3 = (LayerNorm(d_model, eps=layer_norm_eps, **made) for _ in range(3))
         self.dropout1, self.dropout2, self.dropout3 = (Dropout(dropout) for _ in range(3))
-        self.activation = _activation(activation)
+        self.activation = _get_activation_fn(activation)
 
     def __setstate__(self, state):
         super().__setstate__({"activation": F.relu, **state})
@@ -223,11 +223,13 @@ class TransformerDecoderLayer(Module):
         return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
-def _clones(module, n):
-    return ModuleList([copy.deepcopy(module) for _ in range(n)])
+# Programs import the names below from torch's file of the same path.
+
+def _get_clones(module, N):  # noqa: N803 - torch's name
+    return ModuleList([copy.deepcopy(module) for _ in range(N)])
 
 
-def _activation(activation):
+def _get_activation_fn(activation):
     """A function: the one given, or the one of this name."""
     if not isinstance(activation, str):
         return activation
@@ -238,20 +240,20 @@ def _activation(activation):
 
 # -- masks -------------------------------------------------------------------------------------------------------------
 
-def _causal_mask(size, device=None, dtype=None):
+def _generate_square_subsequent_mask(size, device=None, dtype=None):
     return full((size, size), -math.inf, dtype=dtype, device=device).triu(1)
 
 
-def _length(x, batch_first):
+def _get_seq_len(x, batch_first):
     """Steps of (S, B, E), (B, S, E) or (S, E)."""
     return x.shape[1 if batch_first and x.ndim == 3 else 0]
 
 
-def _is_causal(mask, is_causal, size):
-    """is_causal, or where it is None whether `mask` is the causal one for `size` steps."""
+def _detect_is_causal_mask(mask, is_causal=None, size=None):
+    """is_causal, or where it is None whether `mask` is the causal one for `size` steps, as many as it has where that is None."""
     if is_causal is not None or mask is None:
         return is_causal is True
-    causal = _causal_mask(size, mask.device, mask.dtype)
+    causal = _generate_square_subsequent_mask(mask.shape[-2] if size is None else size, mask.device, mask.dtype)
     return mask.shape == causal.shape and bool((mask == causal).all())
 
 
