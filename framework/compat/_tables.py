@@ -90,8 +90,8 @@ VIEWS.update({f"torch.distributions.{name}": "ringgrad.distributions" for name i
     "mixture_same_family", "multinomial", "multivariate_normal", "negative_binomial", "normal", "one_hot_categorical", "pareto", "poisson",
     "relaxed_bernoulli", "relaxed_categorical", "studentT", "transformed_distribution", "transforms", "uniform", "utils", "von_mises", "weibull",
     "wishart")})
-VIEWS.update({f"torchvision.models.{name}": "ringgrad.vision.models" for name in (
-    "alexnet", "densenet", "mobilenet", "mobilenetv2", "resnet", "vgg", "vision_transformer", "_utils", "_api")})
+VIEWS.update({"torchvision.models.mobilenet": "ringgrad.vision.models",
+              "torchvision.models._api": "ringgrad.vision.models._build ringgrad.vision.models"})
 VIEWS.update({f"torchvision.datasets.{name}": "ringgrad.vision.datasets" for name in ("cifar", "fakedata", "folder", "mnist", "utils", "vision",
     "voc")})
 VIEWS.update({f"torchvision.transforms.{name}": "ringgrad.vision.transforms" for name in ("autoaugment", "transforms", "functional_tensor")})

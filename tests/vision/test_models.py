@@ -19,7 +19,22 @@ SMALL = {
     "vit with a stem": lambda m: m.VisionTransformer(64, 16, 1, 2, 16, 24, num_classes=5, conv_stem_configs=[
         m.vision_transformer.ConvStemConfig(c, 3, 2) for c in (4, 8, 8, 16)]),
     "vgg features": lambda m: m.vgg.make_layers([8, "M", 16, 16, "M"], batch_norm=True),
+    "squeezenet": lambda m: m.SqueezeNet("1_1", 5, dropout=0),
+    "shufflenet": lambda m: m.ShuffleNetV2([1, 2, 1], [8, 16, 24, 32, 40], num_classes=5),
+    "mobilenet v3": lambda m: m.mobilenet_v3_small(width_mult=0.25, dilated=True, num_classes=5, dropout=0),
+    "mnasnet": lambda m: m.MNASNet(0.25, num_classes=5, dropout=0),
+    "efficientnet": lambda m: m.EfficientNet([m.efficientnet.MBConvConfig(1, 3, 1, 8, 8, 1), m.efficientnet.MBConvConfig(4, 5, 2, 8, 16, 2)],
+                                             0, 0, 5),
+    "efficientnet v2": lambda m: m.EfficientNet([m.efficientnet.FusedMBConvConfig(1, 3, 1, 8, 8, 1),
+                                                 m.efficientnet.FusedMBConvConfig(4, 3, 2, 8, 16, 2)], 0, 0, 5, last_channel=24),
+    "convnext": lambda m: m.ConvNeXt([m.convnext.CNBlockConfig(8, 16, 1), m.convnext.CNBlockConfig(16, None, 2)], 0, 0.5, 5),
+    "regnet": lambda m: m.RegNet(m.regnet.BlockParams.from_init_params(4, 16, 12.0, 2.2, 8, se_ratio=0.25), 5),
+    "swin": lambda m: m.SwinTransformer([4, 4], 16, [2, 1], [2, 4], [5, 7], stochastic_depth_prob=0, num_classes=5),
+    "swin v2": lambda m: m.SwinTransformer([2, 4], 8, [2, 2], [2, 4], [5, 3], stochastic_depth_prob=0, num_classes=5,
+                                           block=m.swin_transformer.SwinTransformerBlockV2, downsample_layer=m.swin_transformer.PatchMergingV2),
 }
+SIZES = dict.fromkeys(("squeezenet", "mobilenet v3", "mnasnet", "efficientnet", "efficientnet v2", "regnet", "swin v2"), 40)
+UNFILLED = {"googlenet": {"init_weights": False}, "inception_v3": {"init_weights": False}}  # without it torchvision warns
 
 
 @pytest.fixture
@@ -29,13 +44,25 @@ def nothing_is_drawn(monkeypatch):
         monkeypatch.setattr(nn.init, name, lambda tensor, *args, **kwargs: tensor)
 
 
+@pytest.fixture
+def regnets_of_numbers(theirs, monkeypatch):
+    """torchvision computes their widths by tensors, which need values where models are built without."""
+    torch = pytest.importorskip("torch")
+    plan = theirs.models.regnet.BlockParams.from_init_params
+
+    def with_values(**options):
+        with torch.device("cpu"):
+            return plan(**options)
+    monkeypatch.setattr(theirs.models.regnet.BlockParams, "from_init_params", with_values)
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("name", models.list_models())
-def test_state(name, theirs, nothing_is_drawn):
+def test_state(name, theirs, nothing_is_drawn, regnets_of_numbers):
     torch = pytest.importorskip("torch")
     with torch.device("meta"):
-        expected = theirs.models.get_model(name, num_classes=7).state_dict()
-    got = models.get_model(name, num_classes=7).state_dict()
+        expected = theirs.models.get_model(name, num_classes=7, **UNFILLED.get(name, {})).state_dict()
+    got = models.get_model(name, num_classes=7, **UNFILLED.get(name, {})).state_dict()
     assert [(k, tuple(v.shape)) for k, v in got.items()] == [(k, tuple(v.shape)) for k, v in expected.items()]
 
 
@@ -47,34 +74,40 @@ def test_outputs_gradients_and_statistics(name, training, theirs):
     torch.manual_seed(0)
     a, b = SMALL[name](theirs.models).double().train(training), SMALL[name](models).double().train(training)
     b.load_state_dict({k: ringgrad.from_numpy(v.numpy().copy()) for k, v in a.state_dict().items()})
-    x = np.random.default_rng(0).standard_normal((2, 3, 64, 64))
-    expected, got = a(torch.from_numpy(x)), b(ringgrad.from_numpy(x))
-    np.testing.assert_allclose(got.detach().numpy(), expected.detach().numpy(), rtol=1e-8, atol=1e-9)
-    for out in (expected, got):
-        (out * out.detach().cos()).sum().backward()
-    largest = max(float(p.grad.abs().max()) for p in a.parameters())
+    x = np.random.default_rng(0).standard_normal((2, 3, *[SIZES.get(name, 64)] * 2))
+    expected, got = ([out] if hasattr(out, "backward") else out for out in (a(torch.from_numpy(x)), b(ringgrad.from_numpy(x))))
+    for one, other in zip(got, expected):
+        np.testing.assert_allclose(one.detach().numpy(), other.detach().numpy(), rtol=1e-8, atol=1e-9)
+    for outs in (expected, got):
+        sum((out * out.detach().cos()).sum() for out in outs).backward()
+    largest = max(float(p.grad.abs().max()) for p in a.parameters() if p.grad is not None)
     for (key, p), q in zip(a.named_parameters(), b.parameters()):
+        if p.grad is None:
+            assert q.grad is None, key
+            continue
         np.testing.assert_allclose(q.grad.numpy(), p.grad.numpy(), rtol=1e-6, atol=1e-9 * largest, err_msg=key)
     for (key, p), q in zip(a.named_buffers(), b.buffers()):
         np.testing.assert_allclose(q.numpy(), p.numpy(), rtol=1e-8, atol=1e-9, err_msg=key)
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["alexnet"])
-def test_models_that_are_mostly_classifier(name, theirs):
+@pytest.mark.parametrize("name", ["alexnet", "googlenet", "inception_v3"])
+def test_models_without_a_small_form(name, theirs):
     torch = pytest.importorskip("torch")
-    a, b = theirs.models.get_model(name, num_classes=5).eval(), models.get_model(name, num_classes=5).eval()
+    a, b = (vision.models.get_model(name, num_classes=5, **UNFILLED.get(name, {})).eval() for vision in (theirs, ringgrad.vision))
     b.load_state_dict({k: ringgrad.from_numpy(v.detach().numpy()) for k, v in a.state_dict().items()})
-    x = np.random.default_rng(0).standard_normal((1, 3, 64, 64)).astype(np.float32)
+    x = np.random.default_rng(0).standard_normal((1, 3, 75, 75)).astype(np.float32)
     with torch.no_grad(), ringgrad.no_grad():
         np.testing.assert_allclose(b(ringgrad.from_numpy(x)).numpy(), a(torch.from_numpy(x)).numpy(), atol=1e-5)
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "densenet121", "vit_b_16", "vgg11", "alexnet"])
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v2", "densenet121", "vit_b_16", "vgg11", "alexnet", "squeezenet1_0", "shufflenet_v2_x0_5",
+                                  "mobilenet_v3_large", "mnasnet0_5", "efficientnet_b5", "efficientnet_v2_s", "convnext_tiny", "regnet_y_400mf",
+                                  "swin_t", "swin_v2_t", "googlenet", "inception_v3"])
 def test_constructors(name, theirs, nothing_is_drawn):
     """Classes take torchvision's arguments, with its defaults, and print as its do."""
-    ours, other = models.get_model(name, num_classes=3), theirs.models.get_model(name, num_classes=3)
+    ours, other = (vision.models.get_model(name, num_classes=3, **UNFILLED.get(name, {})) for vision in (ringgrad.vision, theirs))
     assert repr(ours) == repr(other)
 
     def signature(model):
@@ -85,7 +118,7 @@ def test_constructors(name, theirs, nothing_is_drawn):
 
 @pytest.mark.torch
 def test_initial_weights_have_the_same_spread(theirs):
-    for name in ("resnet18", "mobilenet_v2", "densenet121"):
+    for name in ("resnet18", "mobilenet_v2", "densenet121", "squeezenet1_1", "mnasnet0_5", "efficientnet_b0", "convnext_tiny", "regnet_x_400mf"):
         a, b = theirs.models.get_model(name, num_classes=10), models.get_model(name, num_classes=10)
         for (key, p), q in zip(a.named_parameters(), b.parameters()):
             if p.numel() >= 1000:
@@ -108,7 +141,11 @@ def test_weights_are_named_and_found_as_there(theirs):
     for name in models.list_models():
         ours, other = models.get_model_weights(name), theirs.models.get_model_weights(name)
         assert ours.__name__ == other.__name__ and [(m.name, m.url) for m in ours] == [(m.name, m.url) for m in other]
+        for key in ("min_size", "categories"):
+            assert [m.meta[key] for m in ours] == [m.meta[key] for m in other], name
+        assert [repr(m.transforms()) for m in ours] == [repr(m.transforms()) for m in other]
         assert ours.DEFAULT.name == other.DEFAULT.name and repr(ours.DEFAULT) == repr(other.DEFAULT)
+    assert len(models.list_models()) > 70 and set(models.list_models()) <= set(theirs.models.list_models())
     assert models.get_weight("ResNet50_Weights.IMAGENET1K_V2") is models.ResNet50_Weights.DEFAULT
 
 
@@ -135,6 +172,43 @@ def test_lists():
     assert models.list_models(include="resnet*", exclude=["resnet1*"]) == ["resnet34", "resnet50"]
     assert models.get_model_builder("ResNet18") is models.resnet18
     assert models.list_models(module=models) == models.list_models()
+
+
+def test_models_of_ones_own(monkeypatch):
+    monkeypatch.setattr(models._build, "BUILDERS", dict(models._build.BUILDERS))
+    models._build.register_model("mine")(lambda **options: options)
+    assert "mine" in models.list_models(include="m*e") and models.get_model("mine", width=3) == {"width": 3}
+    with pytest.raises(ValueError, match="already registered under the name 'mine'"):
+        models._build.register_model("mine")(print)
+    with pytest.raises(ValueError, match="has no enumeration of weights"):
+        models.get_model_weights("mine")
+
+
+def test_classifiers_in_the_middle(nothing_is_drawn):
+    x = ringgrad.zeros(2, 3, 32, 32)
+    out = models.googlenet(num_classes=3)(x)
+    assert out._fields == ("logits", "aux_logits2", "aux_logits1") and [tuple(t.shape) for t in out] == [(2, 3)] * 3
+    assert models.googlenet(num_classes=3, aux_logits=False).aux1 is None and models.googlenet(num_classes=3).eval()(x).shape == (2, 3)
+
+
+@pytest.mark.parametrize(("name", "kept"), [("googlenet", False), ("inception_v3", True)])
+def test_published_files_hold_the_classifiers_in_the_middle(name, kept, monkeypatch, nothing_is_drawn):
+    state = models.get_model(name, init_weights=False).state_dict()
+    monkeypatch.setattr(models._weights, "load_state_dict_from_url", lambda url, **kwargs: state)
+    for aux in (None, True, False):
+        model = models.get_model(name, weights="DEFAULT", **({} if aux is None else {"aux_logits": aux}))
+        assert model.transform_input and model.aux_logits == (kept if aux is None else aux)
+        assert ("AuxLogits.fc.weight" in model.state_dict() or "aux2.fc2.weight" in model.state_dict()) == model.aux_logits
+
+
+def test_intermediate_layers():
+    body = models.resnet18(num_classes=3).eval()
+    getter = models._utils.IntermediateLayerGetter(body, {"layer1": "low", "layer3": 2})
+    out = getter(ringgrad.zeros(1, 3, 32, 32))
+    assert {k: tuple(v.shape) for k, v in out.items()} == {"low": (1, 64, 8, 8), "2": (1, 256, 2, 2)}
+    assert list(getter) == ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3"]
+    with pytest.raises(ValueError, match="not present in model: layer9"):
+        models._utils.IntermediateLayerGetter(body, {"layer9": "x"})
 
 
 BAD = [

@@ -6,15 +6,16 @@ import warnings
 
 from ._weights import weights_of
 
-__all__ = ["get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models"]
+__all__ = ["get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models", "register_model"]
 
 BUILDERS = {}
 
 
-def builder(make, rename=None):
+def builder(make, rename=None, published=None):
     """Decorator of a function make(**options) -> model: lists it, and gives it `weights` and `progress`.
 
-    rename: makes today's keys of those of the published files.
+    rename: makes today's keys of those of the published files;  published: of the options, makes those that the file fits, and a function that
+    gives the model, once it is loaded, the form that was asked for.
 
     The old `pretrained=True`, also as the first positional argument, means the first weights, and warns.
     """
@@ -24,19 +25,35 @@ def builder(make, rename=None):
     def build(*args, weights=None, progress=True, **options):
         chosen = _chosen(enumeration, args, weights, options)
         if chosen is not None:
-            options["num_classes"] = _agreed("num_classes", options, chosen.meta["num_classes"])
+            if chosen.meta["categories"] is not None:
+                options["num_classes"] = _agreed("num_classes", options, len(chosen.meta["categories"]))
             if "image_size" in inspect.signature(make).parameters:
                 options["image_size"] = _agreed("image_size", options, chosen.meta["min_size"][0])
             if make.__name__.startswith("vgg"):
                 options["init_weights"] = False
+        finish = None
+        if chosen is not None and published is not None:
+            options, finish = published(options)
         model = make(**options)
         if chosen is not None:
             state = chosen.get_state_dict(progress=progress, check_hash=True)
             model.load_state_dict(state if rename is None else rename(state))
+        if finish is not None:
+            finish(model)
         return model
     build.weights = enumeration
-    BUILDERS[make.__name__] = build
-    return build
+    return register_model()(build)
+
+
+def register_model(name=None):
+    """Decorator of a function that builds a model: lists it under `name`, its own unless given.  ValueError for a name that is taken."""
+    def wrapper(fn):
+        key = fn.__name__ if name is None else name
+        if key in BUILDERS:
+            raise ValueError(f"An entry is already registered under the name '{key}'.")
+        BUILDERS[key] = fn
+        return fn
+    return wrapper
 
 
 def _chosen(enumeration, args, weights, options):
@@ -86,13 +103,16 @@ def get_model(name, **config):
 
 def get_model_weights(name):
     """The enumeration of the weights of a model, given its name or its function."""
-    return (get_model_builder(name) if isinstance(name, str) else name).weights
+    build = get_model_builder(name) if isinstance(name, str) else name
+    if not hasattr(build, "weights"):
+        raise ValueError(f"{build.__name__} has no enumeration of weights")
+    return build.weights
 
 
 def get_weight(name):
     """A member of an enumeration of weights by its full name, such as "ResNet50_Weights.DEFAULT".  ValueError for one that is not there."""
     enumeration, _, member = name.partition(".")
-    found = next((b.weights for b in BUILDERS.values() if b.weights.__name__ == enumeration), None)
+    found = next((b.weights for b in BUILDERS.values() if hasattr(b, "weights") and b.weights.__name__ == enumeration), None)
     if found is None or member not in found.__members__:
         raise ValueError(f"Invalid weight name provided: '{name}'." if "." not in name else f"The weight enum '{name}' is not there.")
     return found[member]

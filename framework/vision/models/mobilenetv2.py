@@ -5,6 +5,7 @@ from ... import nn
 from ..._functional.shape import flatten
 from ..ops.misc import Conv2dNormActivation
 from ._build import builder
+from ._initial import fill
 
 __all__ = ["MobileNetV2", "mobilenet_v2"]
 
@@ -61,15 +62,7 @@ class MobileNetV2(nn.Module):
         features.append(Conv2dNormActivation(width, self.last_channel, kernel_size=1, norm_layer=norm_layer, activation_layer=nn.ReLU6))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(self.last_channel, num_classes))
-        for m in self.modules():
-            if isinstance(m, nn.Conv2d):
-                nn.init.kaiming_normal_(m.weight, mode="fan_out")
-            elif isinstance(m, (nn.BatchNorm2d, nn.GroupNorm)):
-                nn.init.ones_(m.weight)
-            elif isinstance(m, nn.Linear):
-                nn.init.normal_(m.weight, 0, 0.01)
-            if isinstance(m, (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.Linear)) and m.bias is not None:
-                nn.init.zeros_(m.bias)
+        fill(self)
 
     def forward(self, x):
         return self.classifier(flatten(nn.functional.adaptive_avg_pool2d(self.features(x), (1, 1)), 1))
