@@ -28,7 +28,7 @@ class ReduceOp(Enum):
         return f"<ReduceOp.{self.name}: {self.value}>"
 
 
-ReduceOp.RedOpType = ReduceOp  # type: ignore[attr-defined]  # torch's name for the class of the members
+ReduceOp.RedOpType = ReduceOp  # torch's name for the class of the members
 
 BITWISE = frozenset({ReduceOp.BAND, ReduceOp.BOR, ReduceOp.BXOR})
 _ON_COMPLEX = frozenset({ReduceOp.SUM, ReduceOp.AVG})

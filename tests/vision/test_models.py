@@ -35,6 +35,7 @@ SMALL = {
 }
 SIZES = dict.fromkeys(("squeezenet", "mobilenet v3", "mnasnet", "efficientnet", "efficientnet v2", "regnet", "swin v2"), 40)
 UNFILLED = {"googlenet": {"init_weights": False}, "inception_v3": {"init_weights": False}}  # without it torchvision warns
+UNFILLED.update({name: {"weights_backbone": None} for part in (models.detection, models.segmentation) for name in models.list_models(part)})
 
 
 @pytest.fixture
@@ -171,7 +172,8 @@ def test_old_names_in_published_densenets():
 def test_lists():
     assert models.list_models(include="resnet*", exclude=["resnet1*"]) == ["resnet34", "resnet50"]
     assert models.get_model_builder("ResNet18") is models.resnet18
-    assert models.list_models(module=models) == models.list_models()
+    parts = (models, models.detection, models.segmentation, models.video)
+    assert sorted(name for part in parts for name in models.list_models(module=part)) == models.list_models()
 
 
 def test_models_of_ones_own(monkeypatch):

@@ -4,6 +4,7 @@ from . import (
     alexnet,
     convnext,
     densenet,
+    detection,
     efficientnet,
     googlenet,
     inception,
@@ -12,10 +13,12 @@ from . import (
     mobilenetv3,
     regnet,
     resnet,
+    segmentation,
     shufflenetv2,
     squeezenet,
     swin_transformer,
     vgg,
+    video,
     vision_transformer,
 )
 from ._build import get_model, get_model_builder, get_model_weights, get_weight, list_models
@@ -27,4 +30,5 @@ _NAMES = {name: getattr(file, name) for file in _FILES for name in file.__all__}
 _WEIGHTS = {f.weights.__name__: f.weights for f in _NAMES.values() if hasattr(f, "weights")}
 globals().update(_NAMES, **_WEIGHTS)
 
-__all__ = ["Weights", "WeightsEnum", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models", *_NAMES, *_WEIGHTS]
+__all__ = ["Weights", "WeightsEnum", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models", "detection",
+           "segmentation", "video", *_NAMES, *_WEIGHTS]

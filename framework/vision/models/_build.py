@@ -23,12 +23,12 @@ def builder(make, rename=None, published=None):
 
     @functools.wraps(make)
     def build(*args, weights=None, progress=True, **options):
-        chosen = _chosen(enumeration, args, weights, options)
+        chosen = chosen_weights(enumeration, args, weights, options)
         if chosen is not None:
             if chosen.meta["categories"] is not None:
-                options["num_classes"] = _agreed("num_classes", options, len(chosen.meta["categories"]))
+                options["num_classes"] = agreed("num_classes", options, len(chosen.meta["categories"]))
             if "image_size" in inspect.signature(make).parameters:
-                options["image_size"] = _agreed("image_size", options, chosen.meta["min_size"][0])
+                options["image_size"] = agreed("image_size", options, chosen.meta["min_size"][0])
             if make.__name__.startswith("vgg"):
                 options["init_weights"] = False
         finish = None
@@ -56,7 +56,8 @@ def register_model(name=None):
     return wrapper
 
 
-def _chosen(enumeration, args, weights, options):
+def chosen_weights(enumeration, args, weights, options):
+    """The member of `enumeration` that is asked for, or None.  args: what came before the named arguments;  options: loses the old `pretrained`."""
     if len(args) > 1:
         raise TypeError(f"models take at most one positional argument, their weights, and got {len(args)}")
     old = [*args, *([options.pop("pretrained")] if "pretrained" in options else [])]
@@ -68,7 +69,8 @@ def _chosen(enumeration, args, weights, options):
     return next(iter(enumeration)) if old[0] else None
 
 
-def _agreed(name, options, expected):
+def agreed(name, options, expected):
+    """`expected`, which options[name] must be if it is given; ValueError otherwise."""
     if options.get(name, expected) != expected:
         raise ValueError(f"The parameter '{name}' expected value {expected} but got {options[name]} instead.")
     return expected

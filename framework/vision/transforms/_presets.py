@@ -5,7 +5,7 @@ from ...nn import Module
 from . import functional as F
 from ._modes import InterpolationMode
 
-__all__ = ["ImageClassification", "ObjectDetection", "OpticalFlow", "SemanticSegmentation"]
+__all__ = ["ImageClassification", "ObjectDetection", "OpticalFlow", "SemanticSegmentation", "VideoClassification"]
 
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's training images
 
@@ -60,6 +60,29 @@ class SemanticSegmentation(_Resizing):
         """The preparation in a sentence."""
         return (f"Accepts Pillow images and tensors (C, H, W) or (B, C, H, W). They are resized to {self.resize_size} using {self.interpolation}, "
                 f"rescaled to [0.0, 1.0] and normalized with mean={self.mean} and std={self.std}.")
+
+
+class VideoClassification(_Resizing):
+    """Frames (..., T, C, H, W): resize, cut out the middle, floats from 0 to 1, normalize -> (..., C, T, H, W)."""
+
+    def __init__(self, *, crop_size, resize_size, mean=(0.43216, 0.394666, 0.37645), std=(0.22803, 0.22145, 0.216989),
+                 interpolation=InterpolationMode.BILINEAR):
+        super().__init__(mean, std, interpolation, False)
+        self.crop_size, self.resize_size = list(crop_size), list(resize_size)
+
+    def forward(self, vid):
+        one = vid.ndim < 5
+        frames = vid[None] if one else vid
+        count, time = frames.shape[:2]
+        frames = _floats(F.center_crop(self._resized(frames.flatten(0, 1)), self.crop_size))
+        out = F.normalize(frames, self.mean, self.std).unflatten(0, (count, time)).transpose(1, 2)
+        return out[0] if one else out
+
+    def describe(self):
+        """The preparation in a sentence."""
+        return (f"Accepts frames (B, T, C, H, W) or (T, C, H, W). They are resized to {self.resize_size} using {self.interpolation}, cropped in the "
+                f"middle to {self.crop_size}, rescaled to [0.0, 1.0], normalized with mean={self.mean} and std={self.std}, and permuted to "
+                "(..., C, T, H, W).")
 
 
 class ObjectDetection(Module):
