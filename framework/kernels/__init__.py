@@ -12,7 +12,8 @@ from .family import FAMILIES
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 FILES = ("softmax", "cross_entropy", "norm", "attention", "dropout", "embedding", "pool", "reductions", "multi_tensor", "mixing", "selection",
-         "scatter", "boxes", "rotary", "gates", "bias_activation", "gemm", "conv", "flash")
+         "scatter", "boxes", "rotary", "gates", "bias_activation", "gemm", "conv", "flash",
+         "multi_tensor_rules")
 
 
 def _families():

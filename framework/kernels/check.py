@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from .. import nn, ops  # noqa: F401 - registers every op
+from .. import nn, ops, optim  # noqa: F401 - registers every op and update rule
 from . import sources
 
 ARCHITECTURES = ("sm_80", "sm_90")

@@ -6,10 +6,12 @@
         return (p,)                  # the new values of all arrays but the gradient, updated in place or not
 
 On NumPy a rule runs over blocks that stay in cache, so that what looks like full-size temporaries never leaves it; with numba installed
-the same formula is compiled to one loop (_compiled.py).  On CuPy it runs on whole arrays.  With differentiable=True it runs on Tensors,
+the same formula is compiled to one loop (_compiled.py).  On CuPy it runs on whole arrays, or, where a body in CUDA C stands beside it, over all
+parameters in one launch (_one_launch.py).  With differentiable=True it runs on Tensors,
 with `ringgrad.ops` for `xp`, and is recorded.  Complex arrays are updated as pairs of real numbers, and half-precision ones are computed
 in float32.
 """
+import functools
 import inspect
 
 import numpy as np
@@ -19,6 +21,7 @@ from .._backends import of_array
 from .._core.recording import F32
 from .._core.tensor import count_write
 from .._functional._sparse_ops import coalesced
+from ..kernels import multi_tensor_rules
 from . import _compiled
 
 BLOCK = 131072  # elements of all arrays of a rule together: 512 KiB of float32, which fit into the L2 cache of a current core
@@ -36,12 +39,14 @@ def descent(p, g, weight_decay, maximize):
 class Rule:
     """A formula that can be applied to a parameter.  See the head of this file."""
 
-    def __init__(self, formula):
-        self.formula, self.name, self.__doc__ = formula, formula.__name__, formula.__doc__
+    def __init__(self, formula, cuda=None):
+        self.formula, self.name, self.__doc__, self.cuda = formula, formula.__name__, formula.__doc__, cuda
         parameters = list(inspect.signature(formula).parameters.values())[1:]
         self.arrays = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self.numbers = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
         self._loops = {}
+        if cuda is not None:
+            multi_tensor_rules.RULES[self.name] = self.arrays[2:], self.numbers, cuda
 
     def __call__(self, param, grad, *states, **numbers):
         """Update the tensor `param` and its state.  states: tensors, None where a variant has none."""
@@ -147,7 +152,9 @@ class Rule:
         return self._loops[absent]
 
 
-rule = Rule
+def rule(formula=None, *, cuda=None):
+    """Decorator: make a Rule.  cuda: its body in CUDA C, for one launch over all parameters (kernels/multi_tensor_rules.py)."""
+    return functools.partial(Rule, cuda=cuda) if formula is None else Rule(formula)
 
 
 def _partition(pairs):

@@ -2,6 +2,7 @@
 from .._backends.sparse_ import SparseArray
 from .._core.modes import enable_grad, no_grad, set_grad_enabled
 from .._core.tensor import Tensor
+from . import _one_launch
 from ._hyper import advance, check_fused, scalar_state
 from ._multi_tensor import takes_scale
 from .optimizer import Optimizer
@@ -14,6 +15,7 @@ class RuleOptimizer(Optimizer):
     `update(param, grad, state, group)`.
     """
 
+    _calls = None  # of rules, gathered while a group is updated in one launch
     _step_supports_amp_scaling = False  # a GradScaler leaves the division by the scale to `step`: with fused=True
 
     def step(self, closure=None):
@@ -39,11 +41,17 @@ class RuleOptimizer(Optimizer):
         return False
 
     def update_group(self, group):
-        """Update the parameters of a group that have a gradient."""
-        for p in group["params"]:
-            grad = p.grad
-            if grad is not None:
-                self.update_one(p, grad, group)
+        """Update the parameters of a group that have a gradient: on a GPU in one launch, where the rule has a body for that."""
+        self._calls = _one_launch.gathering(group)
+        try:
+            for p in group["params"]:
+                grad = p.grad
+                if grad is not None:
+                    self.update_one(p, grad, group)
+            if self._calls:
+                _one_launch.run(self, self._calls)
+        finally:
+            self._calls = None
 
     def update_one(self, p, grad, group):
         """Update one parameter, whose state may be empty."""
@@ -87,6 +95,9 @@ class RuleOptimizer(Optimizer):
         states = [state.get(n) for n in names]
         if type(grad._data) is SparseArray:
             rule.at_places(param, grad, *states, **numbers)
+            return
+        if self._calls is not None and _one_launch.takes(rule, numbers):
+            self._calls.append((rule, param, grad, states, numbers))
             return
         if not group.get("differentiable"):
             rule(param, grad, *states, **numbers)

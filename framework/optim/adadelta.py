@@ -7,7 +7,13 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["Adadelta", "adadelta"]
 
 
-@rule
+@rule(cuda="""
+    g = descent(p, g, weight_decay, maximize);
+    square = square * rho + g * g * rate;
+    A delta = sqrt(travelled + eps) / sqrt(square + eps) * g;
+    travelled = travelled * rho + delta * delta * rate;
+    p -= lr * delta;
+""")
 def adadelta_rule(xp, p, g, square, travelled, *, lr, rho, rate, eps, weight_decay, maximize):
     """delta = g * sqrt(travelled + eps) / sqrt(square + eps);  p -= lr * delta.
 

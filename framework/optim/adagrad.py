@@ -7,7 +7,7 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["Adagrad", "adagrad"]
 
 
-@rule
+@rule(cuda="g = descent(p, g, weight_decay, maximize); total += g * g; p -= g / (sqrt(total) + eps) * rate;")
 def adagrad_rule(xp, p, g, total, *, rate, eps, weight_decay, maximize):
     """total += g^2;  p -= rate * g / (sqrt(total) + eps)."""
     g = descent(p, g, weight_decay, maximize)

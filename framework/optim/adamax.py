@@ -7,7 +7,12 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["Adamax", "adamax"]
 
 
-@rule
+@rule(cuda="""
+    g = descent(p, g, weight_decay, maximize);
+    mean += (g - mean) * rate1;
+    largest = larger(largest * beta2, fabs(g) + eps);
+    p -= mean / largest * step_size;
+""")
 def adamax_rule(xp, p, g, mean, largest, *, rate1, beta2, eps, step_size, weight_decay, maximize):
     """mean: moving average of g;  largest = max(beta2 * largest, |g| + eps);  p -= step_size * mean / largest.  rate1: 1 - beta1."""
     g = descent(p, g, weight_decay, maximize)

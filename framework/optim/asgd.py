@@ -10,7 +10,11 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["ASGD", "asgd"]
 
 
-@rule
+@rule(cuda="""
+    g = descent(p, g, weight_decay, maximize);
+    p = p * shrink - eta * g;
+    average = starts != 0 ? p : average + (p - average) * share;
+""")
 def asgd_rule(xp, p, g, average, *, eta, shrink, share, starts, weight_decay, maximize):
     """p = shrink * p - eta * g;  average += share * (p - average), or p itself while averaging `starts`."""
     g = descent(p, g, weight_decay, maximize)

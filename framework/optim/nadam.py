@@ -7,7 +7,13 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["NAdam", "nadam"]
 
 
-@rule
+@rule(cuda="""
+    p *= decoupled != 0 ? shrink : 1;
+    g = descent(p, g, weight_decay, maximize);
+    mean += (g - mean) * rate1;
+    square = square * beta2 + g * g * rate2;
+    p -= (g * grad_size + mean * mean_size) / (sqrt(square / bias2) + eps);
+""")
 def nadam_rule(xp, p, g, mean, square, *, decoupled, shrink, rate1, beta2, rate2, eps, grad_size, mean_size, bias2, weight_decay, maximize):
     """p -= (grad_size * g + mean_size * mean) / (sqrt(square / bias2) + eps), mean and square the moving averages of g and g^2.
 

@@ -8,7 +8,13 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["RAdam", "radam"]
 
 
-@rule
+@rule(cuda="""
+    p *= decoupled != 0 ? shrink : 1;
+    g = descent(p, g, weight_decay, maximize);
+    mean += (g - mean) * rate1;
+    square = square * beta2 + g * g * rate2;
+    p -= mean * step_size * (rectified != 0 ? adaptive / (sqrt(square) + eps) + plain : 1);
+""")
 def radam_rule(xp, p, g, mean, square, *, decoupled, shrink, rate1, beta2, rate2, eps, step_size, rectified, adaptive, plain, weight_decay,
                maximize):
     """mean and square are the moving averages of g and g^2;  p -= step_size * mean * (adaptive / (sqrt(square) + eps) + plain).

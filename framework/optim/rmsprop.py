@@ -7,7 +7,14 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["RMSprop", "rmsprop"]
 
 
-@rule
+@rule(cuda="""
+    g = descent(p, g, weight_decay, maximize);
+    square = square * alpha + g * g * rate;
+    if (mean_at) mean += (g - mean) * rate;
+    A scaled = g / (sqrt(square - (mean_at ? mean * mean : 0)) + eps);
+    if (velocity_at) scaled = velocity = velocity * momentum + scaled;
+    p -= lr * scaled;
+""")
 def rmsprop_rule(xp, p, g, square, velocity, mean, *, lr, alpha, rate, eps, momentum, weight_decay, maximize):
     """square is the moving average of g^2, less mean^2 when centered;  p -= lr * g / (sqrt(square) + eps), through a velocity with
     momentum.

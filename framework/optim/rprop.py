@@ -7,7 +7,15 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["Rprop", "rprop"]
 
 
-@rule
+@rule(cuda="""
+    g = maximize != 0 ? -g : g;
+    A agreement = sign(g * previous);
+    size *= agreement > 0 ? rise : agreement < 0 ? fall : 1;
+    size = size < lowest ? lowest : size > highest ? highest : size;
+    g = agreement < 0 ? 0 : g;
+    p -= sign(g) * size;
+    previous = g;
+""")
 def rprop_rule(xp, p, g, previous, size, *, fall, rise, zero, one, lowest, highest, maximize):
     """p -= size * sign(g), where size grows by the factor `rise` while the sign of g stays, and shrinks by `fall` when it changes.
 
