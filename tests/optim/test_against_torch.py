@@ -5,7 +5,7 @@ import pytest
 import ringgrad
 from ringgrad import optim
 
-from .option_rows import STEPS, arrays, for_optimizer, options, ours, theirs
+from .option_rows import arrays, for_optimizer, options, ours, theirs
 
 torch = pytest.importorskip("torch", reason="the oracle, torch, is not installed")
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore:::torch")]
