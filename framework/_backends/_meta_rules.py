@@ -95,9 +95,9 @@ def _no_value(option):
     return None if option is np._NoValue else option
 
 
-for _function in (np.sum, np.prod, np.mean, np.var, np.std, np.all, np.any, np.amax, np.amin, np.max, np.min, np.argmax, np.argmin, np.nansum,
+for _reducing in (np.sum, np.prod, np.mean, np.var, np.std, np.all, np.any, np.amax, np.amin, np.max, np.min, np.argmax, np.argmin, np.nansum,
                   np.median, np.count_nonzero):
-    RULES[_function] = _reduction(_function)
+    RULES[_reducing] = _reduction(_reducing)
 
 
 # -- views ---------------------------------------------------------------------------------------------------------------
@@ -110,9 +110,9 @@ def _view(function):
     return looked
 
 
-for _function in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.squeeze, np.expand_dims, np.broadcast_to, np.diagonal, np.flip, np.split,
-                  np.array_split, np.lib.stride_tricks.sliding_window_view, np.real, np.atleast_1d, np.atleast_2d, np.rot90):
-    RULES[_function] = _view(_function)
+for _looking in (np.transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.squeeze, np.expand_dims, np.broadcast_to, np.diagonal, np.flip, np.split,
+                 np.array_split, np.lib.stride_tricks.sliding_window_view, np.real, np.atleast_1d, np.atleast_2d, np.rot90):
+    RULES[_looking] = _view(_looking)
 RULES[np.imag] = lambda x: x.imag
 
 
@@ -179,8 +179,8 @@ def _same(x, *args, **kwargs):
     return array_like(x)
 
 
-for _function in (np.tril, np.triu, np.roll, np.sort, np.nan_to_num, np.copy, np.partition):
-    RULES[_function] = _same
+for _keeping in (np.tril, np.triu, np.roll, np.sort, np.nan_to_num, np.copy, np.partition):
+    RULES[_keeping] = _same
 RULES[np.round] = RULES[np.around] = lambda x, decimals=0, out=None: array_like(x)
 RULES[np.argsort] = RULES[np.argpartition] = lambda x, *args, **kwargs: array_of(x.shape, np.int64)
 RULES[np.cumsum] = RULES[np.cumprod] = lambda x, axis=None, dtype=None, out=None: array_of(

@@ -116,7 +116,8 @@ def backward(xp, g, q, k, v, seed, out, causal, scale, dropout, needs):
     (o, stats), g = out, g[0]
     if not stats.size or g is None:
         return _gradients_in_parts(xp, g, q, k, v, causal, scale, dropout, needs)
-    q4, k4, v4, o4, g4 = *[_suitable(xp, a) for a in (q, k, v)], *[a if a.ndim == 4 else a[None] for a in (o, g)]
+    q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
+    o4, g4 = [a if a.ndim == 4 else a[None] for a in (o, g)]
     plan, do = _plan(xp, q4, k4, v4, causal, dropout, True), g4
     if g4.strides != o4.strides or g4.dtype != o4.dtype or g4.data.ptr % 16:
         do = _new(xp, o4.shape, o4.dtype)

@@ -33,7 +33,8 @@ def _launch(xp, x, cos, sin, interleaved, sign):
     rows = x.size // d
     found = places(x.shape[:-1], lead, tuple([math.prod(lead[k + 1:]) for k in range(len(lead))]))
     if found is None:  # repeated along a dimension between others
-        cos, sin, found = *(xp.broadcast_to(t, (*x.shape[:-1], r)) for t in (cos, sin)), (I64(1), I64(rows), I64(1), I64(0))
+        cos, sin = (xp.broadcast_to(t, (*x.shape[:-1], r)) for t in (cos, sin))
+        found = I64(1), I64(rows), I64(1), I64(0)
     x, y = xp.ascontiguousarray(x), xp.empty(x.shape, x.dtype)
     FAMILY.launch(xp, "rotary", x, *flat_grid(rows * (d - r)), x, wide(xp, cos, x), wide(xp, sin, x), y, I64(rows), I32(d), I32(r), *found,
                   I32(interleaved), number(x)(sign))

@@ -23,4 +23,4 @@ globals().update({name: fast_function(op) for name, op in REGISTRY.items()})
 for _family in _families:
     globals().update(getattr(_family, "HELPERS", {}))
 rules.differentiable = sys.modules[__name__]
-broadcasting.summed = reductions.sum_over  # noqa: F821 - one of the families
+broadcasting.summed = reductions.sum_over  # type: ignore[name-defined]  # noqa: F821 - one of the families
