@@ -23,7 +23,8 @@ NEED_VALUES = {
     "segment_reduce", "sparse_coo_tensor", "unique", "unique_consecutive", "unravel_index",
 }
 # NumPy's kernels leave their results in an order of their own, which the formulas do not have.
-OTHER_STRIDES = {"Tensor.__getitem__", "nn.functional.conv_transpose2d", "nn.functional.scaled_dot_product_attention", "attention_with_dropout"}
+OTHER_STRIDES = {"Tensor.__getitem__", "nn.functional.conv_transpose2d", "nn.functional.scaled_dot_product_attention", "attention_with_dropout",
+                 "attention_without_softmax"}
 REFUSED = (NotImplementedError, RuntimeError, TypeError)
 
 
