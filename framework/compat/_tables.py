@@ -92,11 +92,14 @@ VIEWS.update({f"torch.distributions.{name}": "ringgrad.distributions" for name i
     "wishart")})
 VIEWS.update({"torchvision.models.mobilenet": "ringgrad.vision.models",
               "torchvision.models._api": "ringgrad.vision.models._build ringgrad.vision.models"})
-VIEWS.update({f"torchvision.datasets.{name}": "ringgrad.vision.datasets" for name in ("cifar", "fakedata", "folder", "mnist", "utils", "vision",
-    "voc")})
+VIEWS.update({f"torchvision.datasets.{name}": "ringgrad.vision.datasets" for name in (
+    "cifar", "dtd", "eurosat", "fakedata", "flowers102", "folder", "food101", "gtsrb", "mnist", "omniglot", "oxford_iiit_pet", "stl10", "svhn",
+    "usps", "utils", "vision", "voc")})
 VIEWS.update({f"torchvision.transforms.{name}": "ringgrad.vision.transforms" for name in ("autoaugment", "transforms", "functional_tensor")})
 VIEWS.update({f"torchvision.ops.{name}": "ringgrad.vision.ops" for name in (
-    "boxes", "focal_loss", "misc", "poolers", "roi_align", "roi_pool", "stochastic_depth", "feature_pyramid_network")})
+    "boxes", "focal_loss", "misc", "poolers", "roi_align", "roi_pool", "stochastic_depth",
+    "ciou_loss", "diou_loss", "giou_loss", "ps_roi_align", "ps_roi_pool")})
+VIEWS["torchvision.ops.feature_pyramid_network"] = "ringgrad.vision.ops.feature_pyramid ringgrad.vision.ops"
 
 # torch's modules that are not built: the names in them import, and refuse with a sentence when they are called.
 UNBUILT = {

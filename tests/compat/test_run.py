@@ -283,3 +283,21 @@ def test_what_libraries_reach_for_in_torchs_own_files(run_program):
         torch.func.vmap(lambda x: seen.append(torch._C._are_functorch_transforms_active()) or x + 1)(torch.ones(3))
         print(seen[0], torch._C._are_functorch_transforms_active())
     """)) == ["True False"]
+
+
+def test_torchvisions_files_are_found_by_their_paths(run_program):
+    pytest.importorskip("PIL", reason="Pillow, an optional library, is not installed")
+    assert ok(run_program("""
+        import torchvision
+        from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelMaxPool
+        from torchvision.ops.giou_loss import generalized_box_iou_loss
+        from torchvision.datasets.svhn import SVHN
+        from torchvision.datasets.coco import CocoDetection
+        from torchvision.models._api import WeightsEnum, register_model
+        from torchvision.models.detection.faster_rcnn import FastRCNNPredictor
+        from torchvision.models.detection.rpn import AnchorGenerator
+        from torchvision.models.segmentation.deeplabv3 import DeepLabHead
+        from torchvision.models.video import r3d_18
+        assert SVHN is torchvision.datasets.SVHN and torchvision.models.get_model_builder("r3d_18") is r3d_18
+        print(torchvision.models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
+    """)) == ["FasterRCNN_ResNet50_FPN_Weights.COCO_V1"]
