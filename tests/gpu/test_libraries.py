@@ -1,0 +1,218 @@
+"""NVIDIA's libraries on a real GPU: every product, convolution and attention against float64 on the CPU, in all types and orders of memory."""
+import math
+
+import numpy as np
+import pytest
+
+import ringgrad
+from ringgrad import ops
+from ringgrad._core.tensor import wrap
+from ringgrad._libraries import choice
+from ringgrad.kernels import conv, flash, gemm, layout
+from ringgrad.nn import functional as F
+
+pytestmark = pytest.mark.gpu
+
+# Errors of one multiplication in units of the largest result; TF32 has the precision of float16.
+TOLERANCE = {"float16": 4e-3, "bfloat16": 3e-2, "float32": 3e-6, "tf32": 4e-3, "float64": 1e-13}
+
+
+@pytest.fixture
+def cupy():
+    return pytest.importorskip("cupy")
+
+
+@pytest.fixture
+def fresh():
+    """What a test sets of the precision is set back."""
+    before = ringgrad.get_float32_matmul_precision(), ringgrad.backends.cudnn.allow_tf32
+    yield
+    ringgrad.set_float32_matmul_precision(before[0])
+    ringgrad.backends.cudnn.allow_tf32 = before[1]
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+
+
+def close(found, right, kind, terms=1):
+    found, right = np.asarray(found.detach().double().cpu()), np.asarray(right)
+    limit = TOLERANCE[kind] * max(1.0, math.sqrt(terms) / 8) * max(np.abs(right).max(), 1e-3)
+    assert found.shape == right.shape and np.abs(found - right).max() <= limit, f"{np.abs(found - right).max()} is above {limit}"
+
+
+def on_gpu(a, kind):
+    return ringgrad.from_numpy(a).to("cuda", getattr(ringgrad, "float32" if kind == "tf32" else kind))
+
+
+def rounded(t):
+    """The values that a tensor on the GPU has, in float64."""
+    return np.asarray(t.detach().double().cpu())
+
+
+LAYOUTS = {
+    "rows": lambda a: a, "columns": lambda a: a.transpose(-1, -2).contiguous().transpose(-1, -2),
+    "a part": lambda a: ringgrad.cat([a, a], -1)[..., :a.shape[-1]], "every second": lambda a: ringgrad.stack([a, a], -1)[..., 0],
+}
+
+
+@pytest.mark.parametrize("kind", TOLERANCE)
+@pytest.mark.parametrize("right", LAYOUTS)
+@pytest.mark.parametrize("left", LAYOUTS)
+@pytest.mark.parametrize("shapes", [((64, 96), (96, 48)), ((5, 33, 17), (5, 17, 9)), ((3, 4, 33, 64), (64, 40)), ((1, 7), (7, 1)),
+                                    ((130,), (130, 70))])
+def test_products(cupy, fresh, shapes, left, right, kind):
+    ringgrad.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
+    x, y = (lay(on_gpu(numbers(*s), kind)) if len(s) > 1 else on_gpu(numbers(*s), kind) for s, lay in zip(shapes, (LAYOUTS[left], LAYOUTS[right])))
+    found = gemm.product(cupy, x._data, y._data)
+    assert found is not None, choice.WHY
+    close(wrap(found), rounded(x) @ rounded(y), kind, shapes[0][-1])
+
+
+@pytest.mark.parametrize("kind", TOLERANCE)
+def test_a_linear_layer_and_its_gradients(fresh, kind):
+    ringgrad.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
+    x, w, b = [on_gpu(numbers(*s), kind).requires_grad_() for s in ((4, 60, 96), (72, 96), (72,))]
+    g = on_gpu(numbers(4, 60, 72, seed=1), kind)
+    F.linear(x, w, b).backward(g)
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in (x, w, b)]
+    out = F.linear(*wide)
+    out.backward(ringgrad.from_numpy(rounded(g)))
+    close(F.linear(x, w, b), out.detach().numpy(), kind, 96)
+    for ours, theirs in zip((x, w, b), wide):
+        close(ours.grad, theirs.grad.numpy(), kind, 240)
+
+
+GEOMETRIES = {
+    "3x3": ((4, 16, 20, 20), (32, 16, 3, 3), 1, 1, 1, 1), "strided": ((4, 16, 21, 20), (32, 16, 3, 3), 2, 1, 1, 1),
+    "dilated groups": ((4, 16, 20, 20), (32, 8, 3, 3), 1, 2, 2, 2), "depthwise": ((4, 16, 20, 20), (16, 1, 3, 3), 1, 1, 1, 16),
+    "1x1": ((4, 16, 20, 20), (32, 16, 1, 1), 1, 0, 1, 1), "image": ((4, 3, 32, 32), (16, 3, 7, 7), 2, 3, 1, 1),
+    "1d": ((4, 16, 50), (24, 16, 5), 1, 2, 1, 1), "3d": ((2, 8, 6, 10, 10), (16, 8, 3, 3, 3), 1, 1, 1, 1),
+}
+
+
+@pytest.mark.parametrize("last", [False, True], ids=["channels first", "channels last"])
+@pytest.mark.parametrize("kind", TOLERANCE)
+@pytest.mark.parametrize("name", GEOMETRIES)
+def test_convolutions(cupy, fresh, name, kind, last):
+    shape, kernel, stride, padding, dilation, groups = GEOMETRIES[name]
+    ringgrad.backends.cudnn.allow_tf32 = kind == "tf32"
+    d = len(shape) - 2
+    function = getattr(F, f"conv{d}d")
+    x, w, b = [on_gpu(numbers(*s), kind) for s in (shape, kernel, kernel[:1])]
+    if last:
+        x, w = (wrap(layout.dense(cupy, t._data, True)) for t in (x, w))
+    x, w, b = (t.detach().requires_grad_() for t in (x, w, b))
+    planned = len(conv._PLANS)
+    out = function(x, w, b, stride, padding, dilation, groups)
+    assert len(conv._PLANS) > planned or conv._PLANS, "cuDNN was not asked"
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in (x, w, b)]
+    expected = function(*wide, stride, padding, dilation, groups)
+    g = numbers(*expected.shape, seed=2)
+    out.backward(on_gpu(g, kind))
+    expected.backward(ringgrad.from_numpy(rounded(on_gpu(g, kind))))
+    terms = math.prod(kernel[1:])
+    close(out, expected.detach().numpy(), kind, terms)
+    for ours, theirs, n in zip((x, w, b), wide, (math.prod(kernel[2:]) * kernel[0], out.numel() // kernel[0], out.numel() // kernel[0])):
+        close(ours.grad, theirs.grad.numpy(), kind, n)
+    if last and shape[1] > 1:
+        assert layout.is_dense(out._data, True), "the channels are not last any more"
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32"])
+def test_transposed_convolution_and_benchmark(fresh, kind):
+    ringgrad.backends.cudnn.allow_tf32 = False
+    x, w, b = [on_gpu(numbers(*s), kind) for s in ((4, 16, 10, 11), (16, 8, 3, 3), (16,))]
+    arguments = dict(stride=2, padding=1, output_padding=1, groups=2)
+    expected = F.conv_transpose2d(*[ringgrad.from_numpy(rounded(t)) for t in (x, w, b)], **arguments).numpy()
+    for benchmark in (False, True):
+        with ringgrad.backends.cudnn.flags(enabled=True, benchmark=benchmark, allow_tf32=False):
+            close(F.conv_transpose2d(x, w, b, **arguments), expected, kind, 72)
+
+
+def test_convolution_without_cudnn_equals_it():
+    x, w = on_gpu(numbers(3, 8, 12, 12), "float32"), on_gpu(numbers(16, 8, 3, 3), "float32")
+    with ringgrad.backends.cudnn.flags(enabled=False):
+        plain = F.conv2d(x, w, padding=1)
+    close(F.conv2d(x, w, padding=1), rounded(plain), "tf32", 72)
+
+
+ATTENTION = {  # heads of queries, of keys; queries, keys; features; causal
+    "gpt": (6, 6, 256, 256, 64, True), "not causal": (4, 4, 100, 77, 64, False), "wide heads": (4, 4, 128, 128, 128, True),
+    "shared heads": (8, 2, 128, 128, 64, True), "short": (2, 2, 3, 5, 32, False), "narrow": (2, 2, 65, 65, 8, True),
+}
+
+
+def attention(q, k, v, causal):
+    """Attention by the composition, of tensors on the CPU."""
+    k, v = (ops.repeat(t, q.shape[1] // t.shape[1], 1) for t in (k, v))
+    return ops.scaled_dot_product_attention(q, k, v, None, None, causal, 1 / math.sqrt(q.shape[-1]), 1.0)[0]
+
+
+@pytest.mark.parametrize("between", [False, True], ids=["heads first", "heads between rows"])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", ATTENTION)
+def test_flash_attention(name, kind, between):
+    heads, groups, rows, keys, d, causal = ATTENTION[name]
+    shapes = (2, heads, rows, d), (2, groups, keys, d), (2, groups, keys, d)
+    tensors = [on_gpu(numbers(*s, seed=i), kind) for i, s in enumerate(shapes)]
+    if between:
+        tensors = [t.transpose(1, 2).contiguous().transpose(1, 2) for t in tensors]
+    q, k, v = (t.detach().requires_grad_() for t in tensors)
+    assert flash.takes(q._data, k._data, v._data, causal, 0.0), choice.WHY
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=heads != groups)
+    g = on_gpu(numbers(*out.shape, seed=9), kind)
+    out.backward(g)
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in (q, k, v)]
+    expected = attention(*wide, causal)
+    expected.backward(ringgrad.from_numpy(rounded(g)))
+    close(out, expected.detach().numpy(), kind)
+    for ours, theirs in zip((q, k, v), wide):
+        close(ours.grad, theirs.grad.numpy(), kind, 256)
+
+
+def test_dropout_of_flash_attention_keeps_its_share_and_its_mask():
+    """Of ones, the sums of kept weights; their gradient is the same sums, when the mask is the same one in both directions."""
+    rows = 128
+    q = on_gpu(np.zeros((2, 4, rows, 64)), "float16").requires_grad_()
+    v = on_gpu(np.ones((2, 4, rows, 64)), "float16").requires_grad_()
+    ringgrad.manual_seed(1)
+    out = F.scaled_dot_product_attention(q, q, v, dropout_p=0.25)
+    sums = rounded(out)[..., 0]
+    assert abs(sums.mean() - 1) < 0.02 and 0.01 < sums.std() < 0.2
+    out.backward(ringgrad.ones_like(out))
+    assert abs(rounded(v.grad).sum() - rounded(out).sum()) < 1e-2 * rounded(out).sum(), "the mask of the backward pass is another one"
+    again = F.scaled_dot_product_attention(q, q, v, dropout_p=0.25)
+    assert (rounded(again) != rounded(out)).any(), "two calls draw the same mask"
+    ringgrad.manual_seed(1)
+    assert (rounded(F.scaled_dot_product_attention(q, q, v, dropout_p=0.25)) == rounded(out)).all()
+
+
+def test_attention_in_parts_equals_the_composition(monkeypatch):
+    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 1 << 14)
+    host = [numbers(2, 3, 50, 16, seed=i) for i in range(3)]
+    q, k, v = (on_gpu(a, "float32").requires_grad_() for a in host)
+    out = ops.flash_attention(q, k, v, None, True, 0.25, 0.0)[0]
+    out.backward(ringgrad.ones_like(out))
+    wide = [ringgrad.from_numpy(a).requires_grad_() for a in host]
+    expected = attention(*wide, True)
+    expected.sum().backward()
+    close(out, expected.detach().numpy(), "float32", 5000)
+    for ours, theirs in zip((q, k, v), wide):
+        close(ours.grad, theirs.grad.numpy(), "float32", 5000)
+
+
+def test_products_on_another_stream():
+    x = on_gpu(numbers(256, 256), "float32")
+    with ringgrad.cuda.stream(ringgrad.cuda.Stream()):
+        ringgrad.cuda.current_stream().wait_stream(ringgrad.cuda.default_stream())
+        y = x @ x
+    ringgrad.cuda.synchronize()
+    close(y, rounded(x) @ rounded(x), "float32", 256)
+
+
+def test_the_report_says_what_was_chosen():
+    F.conv2d(on_gpu(numbers(1, 8, 8, 8), "float16"), on_gpu(numbers(8, 8, 3, 3), "float16"))
+    said = ringgrad.__config__.show()
+    assert not choice.WHY and "cuBLASLt" in said and "cuDNN" in said, said
+    assert ringgrad.backends.cudnn.version() >= 90000
