@@ -176,7 +176,7 @@ def _named(name):
     return CONSTANTS[name]
 
 
-# The memory formats are taken wherever torch takes them and change nothing but speed there; here elements stay in row-major order.
+# The memory formats are taken wherever torch takes them.  On a GPU images may have their channels last; on the CPU elements stay in row-major order.
 CONSTANTS = {
     "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None,
     **{n: layout(n) for n in ("strided", "sparse_coo", "sparse_csr")},

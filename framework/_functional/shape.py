@@ -13,6 +13,7 @@ from .._core.recording import shares_memory
 from .._core.tensor import Tensor
 from .._dtypes import as_dtype
 from .._tensor.info import Size
+from ..ops import _layout
 from ..ops.shape import wrap_dim
 from ._sizes import several, sizes
 
@@ -250,7 +251,9 @@ def _repeat_each(input, repeats, dim):
 
 
 def contiguous(self, memory_format=None):
-    """This tensor when its elements lie in row-major order without gaps, else a copy that does."""
+    """This tensor when its elements lie in row-major order without gaps, else a copy that does; on a GPU in the order `memory_format`."""
+    if memory_format is not None and self.is_cuda:
+        return _layout.convert(ops, self, memory_format)
     return self if self._data.flags.c_contiguous else ops.ascontiguousarray(self)
 
 

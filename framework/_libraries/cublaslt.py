@@ -176,5 +176,6 @@ class Plan:
         """`run` of a plan that adds a vector of `columns` elements at the address `bias` to every row."""
         with self._lock:  # the address is part of the description, which threads share
             status = self.planner.library.cublasLtMatmulDescSetAttribute(self.descriptors.operation, DESC_BIAS, byref(c_void_p(bias)), 8)
-            self.planner.library.check(status, f"giving the bias of {self.product}")
+            if status:
+                self.planner.library.check(status, f"giving the bias of {self.product}")
             self.run(left, right, out, workspace, stream)

@@ -65,12 +65,13 @@ class Described:
 
     def __init__(self, library, kind):
         self.library, self.address = library, c_void_p()
-        library.check(library.cudnnBackendCreateDescriptor(kind, byref(self.address)), f"making a descriptor of type {kind}")
+        library.check(library.cudnnBackendCreateDescriptor(kind, byref(self.address)), "making a descriptor")
 
     def set(self, attribute, kind, values):
         array = (C_TYPES[kind] * len(values))(*[v.address if isinstance(v, Described) else v for v in values])
-        self.library.check(self.library.cudnnBackendSetAttribute(self.address, attribute, kind, len(values), array),
-                           f"setting attribute {attribute} to {values}")
+        status = self.library.cudnnBackendSetAttribute(self.address, attribute, kind, len(values), array)
+        if status:
+            self.library.check(status, f"setting attribute {attribute} to {values}")
         return self
 
     def ask(self, attribute, kind, room, values=None):

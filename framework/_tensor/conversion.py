@@ -11,11 +11,13 @@ from .._backends.sparse_ import Pattern, SparseArray
 from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device, device
 from .._dtypes import ALIASES, as_dtype, dtype, of_numpy
+from ..ops import _layout
 
 
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """This tensor in another type, on another device, or both: to(dtype), to(device), to(device, dtype), to(other).
 
+    memory_format: channels_last lets images on a GPU lie so, which convolutions then keep; the CPU takes the word and keeps its own order.
     Returns self when nothing changes and copy=False.  The copy is recorded: gradients come back in this tensor's type and place.
     """
     for a in args:
@@ -32,7 +34,8 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         out = ops.to_device(out, as_device(device))
     if dtype is not None and as_dtype(dtype).np != self._data.dtype:
         out = ops.astype(out, as_dtype(dtype).np)
-    return ops.copy(out) if copy and out is self else out
+    out = ops.copy(out) if copy and out is self else out
+    return out if memory_format is None else _layout.convert(ops, out, memory_format)
 
 
 def _is_dtype(a):
@@ -51,7 +54,7 @@ def cpu(self, memory_format=None):
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):
     """This tensor on a CUDA device (default: the current one)."""
-    return to(self, device="cuda" if device is None else device)
+    return to(self, device="cuda" if device is None else device, memory_format=memory_format)
 
 
 def type_name(self):

@@ -6,6 +6,7 @@ from .._backends import device_of, of_array
 from .._backends.meta_ import MetaArray
 from .._core.tensor import InferenceVersion
 from .._dtypes import of_numpy
+from ..ops._layout import is_dense
 
 
 class Size(tuple):
@@ -63,7 +64,9 @@ def numel(self):
 
 
 def is_contiguous(self, memory_format=None):
-    """Whether the elements lie in row-major order without gaps."""
+    """Whether the elements lie in row-major order without gaps; for channels_last, on a GPU, with the channels last."""
+    if memory_format is not None and self.is_cuda and "channels_last" in str(memory_format):
+        return self._data.ndim == (5 if str(memory_format).endswith("3d") else 4) and is_dense(self._data, True)
     return bool(self._data.flags.c_contiguous)
 
 

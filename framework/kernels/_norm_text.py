@@ -159,6 +159,35 @@ KERNEL norm_channels(const T* g, const T* x, const A* stats, A* parts, i64 batch
     }
 }
 
+// The same for channels that are neighbours in memory, x: (rows, n): 32 channels and a chunk of rows per block.  Statistics of channel c: number c.
+KERNEL norm_channels_last(const T* g, const T* x, const A* stats, A* parts, i64 rows, i64 n, i64 chunk, int kind) {
+    __shared__ A sums[2][8][33];
+    i64 c = (i64)blockIdx.x * 32 + threadIdx.x;
+    i64 from = (i64)blockIdx.y * chunk, to = min(from + chunk, rows);
+    A first = 0, second = 0;
+    if (c < n) {
+        A mean = kind == 0 ? stats[2 * c] : kind == 2 ? stats[c] : (A)0, rstd = kind == 0 ? stats[2 * c + 1] : (A)1;
+        for (i64 row = from + threadIdx.y; row < to; row += 8) {
+            A v = (A)x[row * n + c] - mean;
+            if (kind == 0) {
+                A a = (A)g[row * n + c];
+                second += a;
+                first += a * (v * rstd);
+            } else {
+                first += kind == 1 ? v : v * v;
+            }
+        }
+    }
+    sums[0][threadIdx.y][threadIdx.x] = first;
+    sums[1][threadIdx.y][threadIdx.x] = second;
+    __syncthreads();
+    if (threadIdx.y < (kind == 0 ? 2 : 1) && c < n) {
+        A s = 0;
+        for (int k = 0; k < 8; ++k) s += sums[threadIdx.y][k][threadIdx.x];
+        parts[((i64)threadIdx.y * gridDim.y + blockIdx.y) * n + c] = s;
+    }
+}
+
 // Second stage: out: (which, n) = factor * sum of parts: (which, chunks, n)
 KERNEL norm_parts(const A* parts, A* out, i64 chunks, i64 n, i64 total, A factor) {
     EACH_ELEMENT(i, total) {

@@ -8,12 +8,12 @@ import threading
 from .._config import CUDNN, DETERMINISTIC, TF32
 from .._libraries import choice
 from .._libraries.convolution import Convolution
+from ..ops._layout import channels_last, dense, empty, steps
 from ..ops._run import run
 from ..ops._windows import add_windows, padded, windows
 from ..ops.conv import check, conv_transpose, conv_weight, convolution, grouped
 from ..ops.reductions import sum_
 from .gemm import multiply
-from .layout import channels_last, dense, empty, steps
 
 DIMENSIONS = 3  # spatial dimensions that cuDNN knows; one is told as two
 TYPES = ("float16", "bfloat16", "float32", "float64")

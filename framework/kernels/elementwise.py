@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from ..ops._layout import channels_last, dense
 from .family import CODES, SCALARS, TYPES
 
 THREADS, MAX_BLOCKS = 256, 1 << 16
@@ -108,6 +109,8 @@ class Body:
         first, given, pattern, kind = inputs[0], inputs, self.plain, xp.ndarray
         for a in inputs:
             if a.__class__ is not kind or a.dtype is not first.dtype or a.shape != first.shape or not a.flags.c_contiguous:
+                if a.__class__ is kind and not a.flags.c_contiguous and channels_last(a):
+                    return self._channels_last(xp, inputs, attrs, a.ndim)
                 described = _described(kind, inputs)
                 if described is None:
                     return None
@@ -129,6 +132,15 @@ class Body:
         grid, count = _grid(size, dtype.itemsize)
         function(grid, BLOCK, (*given, out, count, *[number(attrs[a]) for a in self.numbers]) if self.numbers else (*given, out, count))
         return out
+
+    def _channels_last(self, xp, inputs, attrs, ndim):
+        """The result on images of which one has its channels last; so has the result."""
+        turned = [xp.moveaxis(dense(xp, a, True) if a.shape == inputs[0].shape else a, 1, -1)
+                  if type(a) is xp.ndarray and a.ndim == ndim else a for a in inputs]
+        if any(type(a) is xp.ndarray and 0 < a.ndim < ndim for a in inputs):  # which has no channels to move
+            return None
+        out = self(xp, turned, attrs)
+        return None if out is None else xp.moveaxis(out, -1, 1)
 
     def _compiled(self, xp, pattern, code, choice):
         module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=("-std=c++17",))

@@ -15,6 +15,7 @@ from ..ops.linear import linear
 from ..ops.matmul import matmul
 from ..ops.reductions import sum_
 
+KINDS = {"e": "float16", "E": "bfloat16", "f": "float32", "d": "float64", "tf32": "tf32"}  # dtype.char -> cublaslt.TYPES
 _RECIPES, _lock = {}, threading.Lock()
 
 
@@ -40,22 +41,24 @@ def product(xp, x, y, bias=None):
     planner = choice.matmul(xp, device)
     if planner is None:
         return None
-    bits = x.data.ptr | y.data.ptr | cublaslt.ALIGNED
-    if bias is not None:
-        bits |= bias.data.ptr
-    kind = "tf32" if x.dtype.char == "f" and TF32["matmul"] else x.dtype.name
+    left, right = x.data.ptr, y.data.ptr
+    bits = left | right | cublaslt.ALIGNED if bias is None else left | right | bias.data.ptr | cublaslt.ALIGNED
+    kind = x.dtype.char
+    if kind == "f" and TF32["matmul"]:
+        kind = "tf32"
     key = planner, kind, x.shape, x.strides, y.shape, y.strides, bits & -bits, bias is not None
     recipe = _RECIPES.get(key)
     if recipe is None:
         with _lock:
-            recipe = _RECIPES[key] = _recipe(planner, x, y, kind, bits & -bits, "" if bias is None else "bias")
+            recipe = _RECIPES[key] = _recipe(planner, x, y, KINDS.get(kind), bits & -bits, "" if bias is None else "bias")
     if recipe is False:
         return None
     if recipe.copies is not None:
         x, y = [a if shape is None else xp.ascontiguousarray(xp.broadcast_to(a, shape)) for a, shape in zip((x, y), recipe.copies)]
+        left, right = x.data.ptr, y.data.ptr
     out = xp.empty(recipe.shape, x.dtype)
     room = xp.cuda.alloc(recipe.workspace) if recipe.workspace else None
-    addresses = x.data.ptr, y.data.ptr, out.data.ptr, 0 if room is None else room.ptr, xp.cuda.get_current_stream(device).ptr
+    addresses = left, right, out.data.ptr, 0 if room is None else room.ptr, xp.cuda.get_current_stream(device).ptr
     if bias is None:
         recipe.run(*addresses)
     else:
@@ -65,7 +68,7 @@ def product(xp, x, y, bias=None):
 
 def _recipe(planner, x, y, kind, alignment, epilogue):
     """A _Recipe, or False where the formula must do it: other types, no elements, shapes that do not fit, nothing in the library."""
-    if kind not in cublaslt.TYPES or x.dtype != y.dtype or not x.size or not y.size or not x.ndim or not y.ndim:
+    if kind is None or x.dtype != y.dtype or not x.size or not y.size or not x.ndim or not y.ndim:
         return False
     if x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0] or mismatch([x.shape[:-2], y.shape[:-2]]):
         return False

@@ -6,6 +6,7 @@ first and then the parts, in a fixed order: no atomics, the same bits every time
 import functools
 import math
 
+from ..ops._layout import channels_last, dense
 from ..ops.norm import group_normalize, moments, normalize, scale_shift
 from ._norm_text import TEXT
 from .family import I32, I64, Family, flat_grid, number, rows_grid, wide
@@ -30,6 +31,8 @@ def _sum_parts(xp, like, parts, which, chunks, n, factor=1.0):
 
 def _channel_sums(xp, kind, g, x, stats, batch, channels, spatial, groups, share, factor=1.0):
     """(2 for kind 0 or else 1, channels): see norm_channels."""
+    if spatial == 1 and not groups:
+        return _last_channel_sums(xp, kind, g, x, stats, batch, channels, factor)
     side_by_side = batch >= 8 and spatial <= 2048
     chunk = max(8 if side_by_side else 1, math.ceil(batch / max(1, FULL // channels)))
     chunks = math.ceil(batch / chunk)
@@ -37,6 +40,16 @@ def _channel_sums(xp, kind, g, x, stats, batch, channels, spatial, groups, share
     parts = xp.empty((which, chunks, channels), number(x))
     FAMILY.launch(xp, "norm_channels", x, (channels, chunks), (32, 8) if side_by_side else (256,), g, x, stats, parts, I64(batch), I64(channels),
                   I64(spatial), I64(chunk), I64(groups), I64(share), I32(kind))
+    return _sum_parts(xp, x, parts, which, chunks, channels, factor)
+
+
+def _last_channel_sums(xp, kind, g, x, stats, rows, channels, factor):
+    """`_channel_sums` of (rows, channels): see norm_channels_last."""
+    tiles, which = math.ceil(channels / 32), 2 if kind == 0 else 1
+    chunk = max(64, math.ceil(rows / max(1, FULL // tiles)))
+    chunks = math.ceil(rows / chunk)
+    parts = xp.empty((which, chunks, channels), number(x))
+    FAMILY.launch(xp, "norm_channels_last", x, (tiles, chunks), (32, 8), g, x, stats, parts, I64(rows), I64(channels), I64(chunk), I32(kind))
     return _sum_parts(xp, x, parts, which, chunks, channels, factor)
 
 
@@ -115,15 +128,28 @@ def batch_moments(xp, x, axes):
     """The op `moments` on CuPy arrays."""
     if not (FAMILY.takes(x) and _are_channels(x, axes)):
         return moments.forward(xp, x, axes)
-    x = xp.ascontiguousarray(x)
+    shape = 1, x.shape[1], *(1,) * (x.ndim - 2)
+    x = _rows_of_channels(xp, x) if channels_last(x) else xp.ascontiguousarray(x)
     batch, channels, spatial = x.shape[0], x.shape[1], math.prod(x.shape[2:])
     sizes, share = (batch, channels, spatial, 0, 1), 1 / (batch * spatial)
     mean = _channel_sums(xp, 1, None, x, None, *sizes, share)
     var = _channel_sums(xp, 2, None, x, mean, *sizes, share)
-    return tuple(t.reshape(1, channels, *(1,) * (x.ndim - 2)) for t in (mean, var))
+    return mean.reshape(shape), var.reshape(shape)
+
+
+def _rows_of_channels(xp, x):
+    """An image with its channels last as (rows, channels), contiguous."""
+    return xp.moveaxis(dense(xp, x, True), 1, -1).reshape(-1, x.shape[1])
+
+
+def _as_image(xp, rows, x):
+    """What `_rows_of_channels` made of an array like `x`, as an image again."""
+    return xp.moveaxis(rows.reshape(x.shape[0], *x.shape[2:], x.shape[1]), -1, 1)
 
 
 def _apply(xp, x, low, times, also, plus):
+    if channels_last(x):
+        return _as_image(xp, _apply(xp, _rows_of_channels(xp, x), low, times, also, plus), x)
     x, y = xp.ascontiguousarray(x), xp.empty(x.shape, x.dtype)
     name, grid, count, spatial = _planes("channels_apply", x)
     FAMILY.launch(xp, name, x, *grid, x, *(wide(xp, t, x) for t in (low, times, also, plus)), y, count, I64(x.shape[1]), I64(spatial))
@@ -145,6 +171,9 @@ def shift_channels(xp, x, scale, shift):
 
 
 def _batch_backward(xp, g, x, weight, mean, rstd, needs):
+    if channels_last(x):
+        gx, *sums = _batch_backward(xp, _rows_of_channels(xp, g), _rows_of_channels(xp, x), weight, mean, rstd, needs)
+        return gx if gx is None else _as_image(xp, gx, x), *(s.reshape(-1, *(1,) * (x.ndim - 2)) for s in sums)
     g, x = xp.ascontiguousarray(g), xp.ascontiguousarray(x)
     batch, channels, spatial = x.shape[0], x.shape[1], math.prod(x.shape[2:])
     stats = xp.stack([wide(xp, t, x).reshape(-1) for t in (mean, rstd)], axis=1)

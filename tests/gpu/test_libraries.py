@@ -8,8 +8,9 @@ import ringgrad
 from ringgrad import ops
 from ringgrad._core.tensor import wrap
 from ringgrad._libraries import choice
-from ringgrad.kernels import conv, flash, gemm, layout
+from ringgrad.kernels import conv, flash, gemm
 from ringgrad.nn import functional as F
+from ringgrad.ops import _layout as layout
 
 pytestmark = pytest.mark.gpu
 

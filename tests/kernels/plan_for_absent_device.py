@@ -6,7 +6,8 @@ import sys
 from ringgrad._libraries import cudnn, loading
 from ringgrad._libraries.attention import Attention
 from ringgrad._libraries.convolution import Convolution
-from ringgrad.kernels import flash, layout
+from ringgrad.kernels import flash
+from ringgrad.ops import _layout as layout
 
 H200 = {"deviceName": "NVIDIA H200", "cudaDeviceId": 0, "deviceVer": 900, "driverVer": 13000, "totalGlobalMem": 150 * 10**9,
         "maxGridSize": [2**31 - 1, 65535, 65535], "maxBlockSize": [1024, 1024, 64], "regsPerBlock": 65536, "multiProcessorCount": 132, "warpSize": 32,

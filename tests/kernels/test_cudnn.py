@@ -9,7 +9,7 @@ from ringgrad._config import CUDNN, DETERMINISTIC, TF32
 from ringgrad._core.tensor import wrap
 from ringgrad._dtypes import as_dtype
 from ringgrad._libraries import choice, convolution, cudnn
-from ringgrad.kernels import layout
+from ringgrad.ops import _layout as layout
 
 TOLERANCE = {"float16": 5e-3, "bfloat16": 4e-2, "float32": 1e-5, "float64": 1e-12}
 

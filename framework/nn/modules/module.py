@@ -95,8 +95,12 @@ class Module(Members, Hooked, Stateful):
         return self
 
     def to(self, *args, **kwargs):
-        """Move and convert in place: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`; only floats change type.  Returns self."""
+        """Move and convert in place: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`; only floats change type.  Returns self.
+
+        memory_format: channels_last for the weights of convolutions on a GPU, whose results then have their channels last too.
+        """
         device, dtype, non_blocking = _parse_to(*args, **kwargs)
+        order = kwargs.get("memory_format")
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}")
         if dtype is not None and dtype.is_complex:
@@ -108,7 +112,8 @@ class Module(Members, Hooked, Stateful):
             if t.is_meta and device is not None and device.type != "meta":
                 raise NotImplementedError("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
                                           "torch.nn.Module.to() when moving module from meta to a different device.")
-            return t.to(device=device or t.device, dtype=wanted or t.dtype, non_blocking=non_blocking)
+            t = t.to(device=device or t.device, dtype=wanted or t.dtype, non_blocking=non_blocking)
+            return t.to(memory_format=order) if order is not None and t.ndim in (4, 5) else t
         return self._apply(convert)
 
     def to_empty(self, *, device, recurse=True):

@@ -1,4 +1,5 @@
 """The order of an image's elements in memory: channels first, as its shape says (N, C, *sizes), or channels last, by its strides."""
+import numpy as np
 
 
 def steps(shape, last):
@@ -34,3 +35,25 @@ def empty(xp, shape, dtype, last):
     if not last:
         return xp.empty(shape, dtype)
     return xp.moveaxis(xp.empty((shape[0], *shape[2:], shape[1]), dtype), -1, 1)
+
+
+def convert(ops, t, format_name):
+    """A tensor on a GPU in a memory format, by torch's name; itself where it has it.  The CPU keeps its row-major order.
+
+    ops: the namespace whose functions are recorded.  RuntimeError for channels_last of anything but images.
+    """
+    a = t._data
+    if format_name is None or isinstance(a, np.ndarray) and type(a) is np.ndarray or not t.is_cuda:
+        return t
+    name = str(format_name).rpartition(".")[2]
+    if name == "contiguous_format":
+        return t if a.flags.c_contiguous else ops.ascontiguousarray(t)
+    if name == "preserve_format":
+        return t
+    rank = {"channels_last": 4, "channels_last_3d": 5}[name]
+    if a.ndim != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use {name} format")
+    if is_dense(a, True):
+        return t
+    axes = range(2, rank)
+    return ops.transpose(ops.ascontiguousarray(ops.transpose(t, (0, *axes, 1))), (0, rank - 1, *(i - 1 for i in axes)))
