@@ -8,6 +8,7 @@ import ringgrad
 import ringgrad.nn.functional as F
 from ringgrad import ops
 from ringgrad._core.tensor import wrap
+from ringgrad.vision import ops as vision_ops
 
 DTYPES = {"float64": np.dtype("float64"), "float32": np.dtype("float32"), "float16": np.dtype("float16"), "bfloat16": np.dtype(ml_dtypes.bfloat16)}
 TOLERANCE = {"float64": 1e-12, "float32": 5e-6, "float16": 2.0**-9, "bfloat16": 2.0**-6}  # of the largest element
@@ -47,6 +48,12 @@ def targets(classes, ignored=False):
 
 def mask(rng, shape):
     return rng.random(shape) < 0.7
+
+
+def regions(rng, shape):
+    """Image numbers and corners in eighths, which every type holds; some lie outside."""
+    corner, size = rng.integers(-16, 40, (shape[0], 2)) / 8, rng.integers(0, 48, (shape[0], 2)) / 8
+    return np.concatenate([rng.integers(0, 2, (shape[0], 1)), corner, corner + size], 1)
 
 
 def pooled(kind, kernel, **options):
@@ -166,11 +173,19 @@ ROWS += [
           (f"bias_activation_{kind}_ab_{{dtype}}", f"bias_activation_dx_{kind}_aab_{{dtype}}", "sum_single_columns"), scale=8)
       for kind in ("relu", "gelu", "silu")],
 ]
+REGIONS = [[(2, 3, 9, 8), (5, 5)]]
+ROWS += [
+    *[Row(f"roi_align {how}", lambda x, r, how=how: vision_ops.roi_align(x, r, (2, 3), **how), REGIONS, ("align_regions",), {1: regions}, scale=8)
+      for how in ({"sampling_ratio": 2}, {"spatial_scale": 0.7, "aligned": True})],
+    Row("roi_pool", lambda x, r: vision_ops.roi_pool(x, r, (2, 3), 0.9), REGIONS, ("region_maxima",), {1: regions}),
+]
 ATOMIC = [  # what runs where use_deterministic_algorithms is off
     Row("embedding, atomic", lambda t, i: F.embedding(i, t), [[(5, 3), (4, 2)], [(50, 130), (7,)]], ("embedding_atomic",), {1: ints(5)},
         ("float64", "float32")),
     Row("scatter_add, atomic", lambda x, i, y: ringgrad.scatter_add(x, 0, i, y), [[(5, 3), (9, 3), (9, 3)]], ("scatter_atomic",), {1: ints(5)},
         scale=4),
+    Row("roi_align, atomic", lambda x, r: vision_ops.roi_align(x, r, (2, 3), 0.8), REGIONS, ("align_regions", "spread_regions"), {1: regions},
+        scale=8),
     Row("index_select, atomic", lambda x, i: ringgrad.index_select(x, 1, i), [[(3, 5, 4), (9,)]], ("scatter_atomic",), {1: ints(5)}, scale=4),
     Row("scatter_reduce, atomic", lambda x, i, y: ringgrad.scatter_reduce(x, 1, i, y, "prod"), [[(3, 5), (3, 9), (3, 9)]], ("scatter_atomic",),
         {1: ints(5)}, scale=16),

@@ -5,7 +5,7 @@ import numpy as np
 
 from ringgrad.ops.mixing import Shares
 
-from .sample import Fails, Sample, const, made, randn
+from .sample import Fails, Sample, apart, const, made, randn
 
 PLAIN = ("float32", "float64")
 INSIDE = "inside nn.functional and vision only"
@@ -23,6 +23,41 @@ def rotated(x, cos, sin, interleaved=False):
     z = (x[..., first] + 1j * x[..., second]) * (cos + 1j * sin)
     y[..., first], y[..., second] = z.real, z.imag
     return y
+
+
+ROIS = const([[0, 1, 1, 4, 3.5], [1, 0, 0, 6, 4]])
+AT = np.arange(2)[:, None] + (np.arange(2) + 0.5) / 2  # of the samples, in bins
+
+
+def between(n, places):
+    """(places, n): linear interpolation at each."""
+    return np.maximum(1 - np.abs(np.clip(places, 0, n - 1)[:, None] - np.arange(n)), 0)
+
+
+def halves_of(roi):
+    """(rows, columns) that average two bins of two samples along each axis of a 5 x 6 image."""
+    (x0, y0, x1, y1), mean = roi[1:], np.repeat(np.eye(2), 2, 1) / 2
+    return mean @ between(5, (y0 + AT * (y1 - y0) / 2).reshape(-1)), mean @ between(6, (x0 + AT * (x1 - x0) / 2).reshape(-1))
+
+
+def aligned(x, roi):
+    rows, columns = halves_of(roi)
+    return rows @ x[int(roi[0])] @ columns.T
+
+
+def spread(g, rois):
+    out = np.zeros((2, 2, 5, 6))
+    for each, roi in zip(g, rois):
+        rows, columns = halves_of(roi)
+        out[int(roi[0])] += rows.T @ each @ columns
+    return out
+
+
+def maxima(x, rois):
+    places = np.arange(x.size).reshape(x.shape)
+    cells = [(0, slice(1, 5), [slice(1, 3), slice(3, 5)]), (1, slice(0, 5), [slice(0, 4), slice(3, 6)])]
+    found = [[[places[n, c, rows, columns].reshape(-1)[x[n, c, rows, columns].argmax()] for columns in both] for c in range(2)] for n, rows, both in cells]
+    return np.array(found)[:, :, None]
 
 
 HALVES = Shares(np.array([[1, 0.5, 0], [0, 0.5, 0.25], [0, 0, 0.75], [0, 0, 0]]))
@@ -46,6 +81,12 @@ SAMPLES = [
     Fails("nn.functional.rotary_embedding", [randn(3, 4), randn(2, 2), randn(2, 2)], error=RuntimeError, says="must fit the input", dtypes=PLAIN),
     *(Sample("ops.mix", [randn(*shape), (HALVES,) * n, axis], op="mix", torch=INSIDE, dtypes=PLAIN, slack=4, ref=ref) for shape, n, axis, ref in (
         ((2, 4), 1, 1, lambda x, *_: x @ HALVES.matrix), ((4, 4, 3), 2, 0, lambda x, *_: np.einsum("abc,ax,by->xyc", x, HALVES.matrix, HALVES.matrix)))),
+    Sample("ops.align_regions", [randn(2, 2, 5, 6), ROIS, (2, 2), 1.0, 2, False], op="align_regions", torch=INSIDE, dtypes=PLAIN, slack=10,
+           grad=(0,), ref=lambda x, r, *_: np.stack([aligned(x, each) for each in r])),
+    Sample("ops.spread_regions", [randn(2, 2, 2, 2), ROIS, (2, 2, 5, 6), (2, 2), 1.0, 2, False], op="spread_regions", torch=INSIDE, dtypes=PLAIN,
+           slack=10, grad=(0,), ref=lambda g, r, *_: spread(g, r)),
+    Sample("ops.region_maxima", [apart(2, 2, 5, 6), ROIS, (1, 2), 1.0], op="region_maxima", torch=INSIDE, dtypes=PLAIN, grad=False, gives="int64",
+           ref=lambda x, r, *_: maxima(x, r)),
     Sample("ops.pick", [randn(2, 4, 3), (PICKED,), 1], op="pick", torch=INSIDE, dtypes=PLAIN, ref=lambda x, *_: x[:, [0, 0, 2]]),
     *(Sample("ops.suppress", [BOXES, made(lambda rng: np.array([0.3, 0.9, 0.2, 0.9, 0.1]), "scores"), classes, limit], op="suppress", torch=INSIDE,
              dtypes=PLAIN, grad=False, gives="int64", ref=lambda *_, kept=kept: np.array(kept)) for classes, limit, kept in (
