@@ -43,7 +43,8 @@ _LAZY_NAMES.update(dict.fromkeys((
 _LAZY.update({name: f"{__name__}.{name}" for name in (
     "__config__", "accelerator", "backends", "compat", "compiler", "cpu", "fx", "hub", "jit", "library", "mps", "multiprocessing", "onnx",
     "overrides", "profiler", "testing", "types", "xpu")})
-_LAZY_NAMES.update({"default_generator": "random", "compile": "compiler", "OutOfMemoryError": "cuda", "Stream": "_streams", "Event": "_streams"})
+_LAZY_NAMES.update({"default_generator": "random", "compile": "compiler", "compile_step": "compiler", "OutOfMemoryError": "cuda",
+                    "Stream": "_streams", "Event": "_streams"})
 _LAZY_NAMES.update(dict.fromkeys((
     "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d", "max_pool2d", "max_pool3d",
     "avg_pool1d", "adaptive_avg_pool1d", "celu", "celu_", "selu", "selu_", "rrelu", "rrelu_", "threshold", "threshold_", "dropout",

@@ -15,6 +15,8 @@ class _State(threading.local):
     anomaly = False  # check gradients for NaN, name the forward line at fault
     backward = None  # the backward pass that is running (engine._Pass); None outside of one
     saved_hooks = ()  # (pack, unpack) pairs of saved_tensors_hooks, innermost last; only the last is in force
+    capture = None  # the CUDA graph that is being captured (cuda/_capture.Capture)
+    stepper = None  # the step that compile_step runs, which wants to know of optimizers, schedules and scalers (optim/_captured.Record)
     saved_hooks_refused = None  # why saved_tensors_hooks may not be entered: the message of its RuntimeError
 
 

@@ -1,8 +1,13 @@
 """The CUDA backend: CuPy arrays.  Imported only when a CUDA tensor is asked for."""
+import math
+
 import numpy as np
+
+from .allocator import Allocator
 
 try:
     import cupy
+    import cupyx
 except ImportError as error:
     raise RuntimeError(
         "CUDA tensors need CuPy, which is not installed: pip install 'ringgrad[cuda13]' (or cuda12), or use device='cpu'"
@@ -13,6 +18,8 @@ name = "cupy"
 Array = cupy.ndarray
 ARRAY_TYPES = (cupy.ndarray,)
 COMPUTES_HALF_IN_FLOAT32 = False
+allocator = Allocator(cupy)  # all device memory comes from it
+allocator.install()
 
 
 def require_device(index=None):
@@ -30,16 +37,39 @@ def asarray(x, dtype=None):
     return cupy.asarray(x, dtype=dtype)
 
 
-def from_host(array, index=None, stream=None):
-    """Copy a NumPy array to CUDA device `index` (None: the current one)."""
+def from_host(array, index=None, non_blocking=False):
+    """Copy a NumPy array to CUDA device `index` (None: the current one), in the order of its current stream.
+
+    The host goes on at once.  What lies in pageable memory was copied aside by then, and may be changed.  From pinned memory the device reads by
+    itself; CuPy keeps it alive until then, and the host waits unless non_blocking.
+    """
     require_device(index)
     with cupy.cuda.Device(index):
-        return cupy.asarray(array)
+        return cupy.asarray(array, blocking=not non_blocking and is_pinned(array))
 
 
-def to_host(array):
-    """Copy to a NumPy array; waits for the device."""
-    return cupy.asnumpy(array)
+def to_host(array, non_blocking=False):
+    """Copy to a NumPy array; waits for the device, unless non_blocking: the result is pinned then, and right once the stream has come that far."""
+    if not non_blocking:
+        return cupy.asnumpy(array)
+    with array.device:
+        dense, stream = cupy.ascontiguousarray(array), cupy.cuda.get_current_stream()
+        out = empty_pinned(array.shape, array.dtype)
+        dense.get(stream=stream, out=out, blocking=False)
+        done = cupy.cuda.Event(disable_timing=True)
+        done.record(stream)
+        cupy.cuda.pinned_memory._add_to_watch_list(done, (dense, out))  # both stay until the copy is over
+    return out
+
+
+def empty_pinned(shape, dtype):
+    """An uninitialised NumPy array in page-locked memory, from CuPy's pool of it."""
+    return cupyx.empty_pinned(shape, dtype) if math.prod(shape) else np.empty(shape, dtype)
+
+
+def is_pinned(array):
+    """Whether a NumPy array lies in page-locked memory, whoever locked it."""
+    return array.size > 0 and cupy.cuda.pinned_memory.is_memory_pinned(array.ctypes.data)
 
 
 def move(array, index):

@@ -284,7 +284,7 @@ def asarray(x, dtype=None):
     return x if dtype is None or x.dtype == dtype else x.astype(dtype)
 
 
-def from_host(array, index=None, stream=None):
+def from_host(array, index=None, non_blocking=False):
     """A host array without its values."""
     return array_like(array)
 
@@ -294,7 +294,7 @@ def move(array, index=None):
     return array_of(array.shape, array.dtype, tuple(array.strides))
 
 
-def to_host(array):
+def to_host(array, non_blocking=False):
     """NotImplementedError: there is nothing to copy."""
     raise NotImplementedError(_NO_COPY)
 

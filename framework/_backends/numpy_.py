@@ -19,12 +19,12 @@ def asarray(x, dtype=None):
     return np.asarray(x, dtype=dtype)
 
 
-def from_host(array, index=None, stream=None):
+def from_host(array, index=None, non_blocking=False):
     """A host array as an array of this backend: itself."""
     return array
 
 
-def to_host(array):
+def to_host(array, non_blocking=False):
     """An array of this backend as a NumPy array: itself."""
     return array
 

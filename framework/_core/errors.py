@@ -3,14 +3,9 @@ import numpy as np
 
 from .._backends import BACKENDS, device_of
 from .._backends.meta_ import MetaArray
+from .._backends.out_of_memory import OutOfMemoryError, say_who_asked
 from .._backends.sparse_ import Elsewhere, SparseArray
 from .broadcasting import mismatch
-
-
-class OutOfMemoryError(RuntimeError):
-    """The GPU has no room left for a tensor."""
-
-    __module__ = "ringgrad"
 
 
 def _arrays(raw):
@@ -42,7 +37,10 @@ def refuse_mixture(op, raw):
 def explain(op, error, raw):
     """Raise torch's error in place of the array library's when the cause is plain; return otherwise."""
     arrays = _arrays(raw)
-    if isinstance(error, MemoryError) and type(error).__module__.startswith("cupy"):
+    if isinstance(error, OutOfMemoryError):
+        say_who_asked(error, op.name)
+        return
+    if isinstance(error, MemoryError) and type(error).__module__.startswith("cupy"):  # a program gave CuPy an allocator of its own
         raise OutOfMemoryError(f"CUDA out of memory. {op.name}: {error}") from None
     if len({device_of(a) for a in arrays}) > 1:
         raise mixed_devices(op, raw) from None

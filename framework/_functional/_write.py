@@ -38,8 +38,12 @@ def watched(t):
     return t._requires_grad
 
 
-def beside(value, target):
-    """`value` where an assignment to `target` can read it: a tensor of another device is copied over, the rest stays as it is."""
+def beside(value, target, non_blocking=False):
+    """`value` where an assignment to `target` can read it: a tensor of another device is copied over, the rest stays as it is.
+
+    non_blocking: the host need not wait for a copy to a GPU; it does wait for one to the CPU, which it is about to read.
+    """
     if isinstance(value, Tensor) and type(value._data) is not type(target._data):
-        return ops.to_device(value, device_of(target._data))
+        place = device_of(target._data)
+        return ops.to_device(value, place, bool(non_blocking) and place.type != "cpu")
     return value

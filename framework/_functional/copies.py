@@ -81,13 +81,13 @@ def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=Non
     stride, step = [0] * len(size), 1
     for d in reversed(order):
         stride[d], step = step, step * size[d]
-    return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
+    return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad, pin_memory=pin_memory)
 
 
 def new_empty_strided(self, size, stride, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """`empty_strided` in this tensor's type and place unless told otherwise."""
     return empty_strided(size, stride, dtype=self.dtype if dtype is None else dtype, device=self.device if device is None else device,
-                         requires_grad=requires_grad)
+                         requires_grad=requires_grad, pin_memory=pin_memory)
 
 
 def resize_as(self, tensor):

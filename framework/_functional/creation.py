@@ -10,6 +10,7 @@ from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device
 from .._dtypes import as_dtype, get_default_dtype, int64, scalar_dtype
 from .._tensor.exchange import borrowed
+from .._tensor.pinning import in_pinned_memory, pinned_if
 from ..ops.creation import fresh, place_of
 from ._data import known, read
 from ._sizes import shape_of_new
@@ -34,7 +35,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         return fresh(moved(data, as_device("cuda" if device is None else device), None if dtype is None else dtype.np, copy=True), requires_grad)
     if isinstance(data, np.ndarray):
         _refuse_negative_strides(data)
-    return fresh(to_place(read(data, dtype), as_device(device)), requires_grad)
+    return pinned_if(pin_memory, fresh(to_place(read(data, dtype), as_device(device)), requires_grad))
 
 
 _HOST_TYPES = (list, tuple, int, float, bool, np.ndarray)
@@ -121,13 +122,13 @@ def _filled(name):
     make, like = getattr(ops, name), getattr(ops, f"{name}_like")
 
     def filled(*args, size=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
-        return make(shape_of_new(args, size, name), dtype, device, requires_grad)
+        return pinned_if(pin_memory, make(shape_of_new(args, size, name), dtype, device, requires_grad))
 
-    def filled_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
-        return like(input, dtype, device, requires_grad)
+    def filled_like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, pin_memory=False):
+        return pinned_if(pin_memory, like(input, dtype, device, requires_grad))
 
     def new_filled(self, *args, size=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
-        return make(shape_of_new(args, size, f"new_{name}"), *_as(self, dtype, device), requires_grad)
+        return pinned_if(pin_memory, make(shape_of_new(args, size, f"new_{name}"), *_as(self, dtype, device), requires_grad))
 
     for function, called, doc in ((filled, name, _FILLED_DOCS[name]),
                                   (filled_like, f"{name}_like", f"As `{name}`, in the shape, type and place of `input` unless told otherwise."),
@@ -150,7 +151,8 @@ def full(size, fill_value, *, dtype=None, layout=None, device=None, requires_gra
     """A tensor of `size` filled with a number, whose kind decides the type unless `dtype` does."""
     value = unwrap(fill_value)
     value = value.item() if hasattr(value, "item") else value
-    return ops.full(shape_of_new((size,), None, "full"), value, scalar_dtype(value) if dtype is None else dtype, device, requires_grad)
+    dtype = scalar_dtype(value) if dtype is None else dtype
+    return pinned_if(pin_memory, ops.full(shape_of_new((size,), None, "full"), value, dtype, device, requires_grad))
 
 
 def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None):
@@ -160,7 +162,8 @@ def full_like(input, fill_value, *, dtype=None, layout=None, device=None, requir
 
 def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
     """As `full`, in the type and place of this tensor unless told otherwise."""
-    return ops.full(shape_of_new((size,), None, "new_full"), unwrap(fill_value), *_as(self, dtype, device), requires_grad)
+    made = ops.full(shape_of_new((size,), None, "new_full"), unwrap(fill_value), *_as(self, dtype, device), requires_grad)
+    return pinned_if(pin_memory, made)
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
@@ -174,6 +177,8 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     dtype = get_default_dtype() if dtype is None else as_dtype(dtype)
     extent = 1 + sum((n - 1) * s for n, s in zip(size, stride)) if math.prod(size) else 0
     memory = ops.empty((extent,), dtype, device)._data
+    if pin_memory:
+        memory = in_pinned_memory(wrap(memory))._data
     lib = of_array(memory).xp.lib.stride_tricks
     return fresh(lib.as_strided(memory, tuple(size), tuple(s * memory.itemsize for s in stride)), requires_grad)
 
@@ -183,7 +188,7 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
 def arange(start, end=None, step=1, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Numbers from `start` (0 when only one is given) to before `end`, by `step`; int64 for integers, else the default float."""
     start, end, step = (None if n is None else _number(n) for n in (start, end, step))
-    return ops.arange(start, end, step, dtype, device, requires_grad)
+    return pinned_if(pin_memory, ops.arange(start, end, step, dtype, device, requires_grad))
 
 
 def linspace(start, end, steps, *, dtype=None, layout=None, device=None, requires_grad=False):

@@ -22,8 +22,11 @@ def zero_(self):
 
 
 def copy_(self, src, non_blocking=False):
-    """In place: the elements of `src`, broadcast, in this tensor's type; from any device.  Returns self.  Gradients go to `src`."""
-    return assign(self, beside(src, self))
+    """In place: the elements of `src`, broadcast, in this tensor's type; from any device.  Returns self.  Gradients go to `src`.
+
+    non_blocking: the host does not wait for a copy from pinned memory to a GPU.
+    """
+    return assign(self, beside(src, self, non_blocking))
 
 
 def fill(input, value):

@@ -11,6 +11,7 @@ from .._backends import device_of, of_array
 from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device
 from .._dtypes import as_dtype, get_default_dtype, int64, of_numpy
+from .._tensor.pinning import pinned_if
 from ..ops.creation import fresh, place_of
 from ._sizes import shape_of_new
 
@@ -129,12 +130,14 @@ def _floating(dtype, name):
 
 def randn(*args, size=None, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Standard normal numbers.  randn(2, 3) or randn((2, 3))"""
-    return _drawn(Generator.normal, shape_of_new(args, size, "randn"), _floating(dtype, "normal_kernel"), device, requires_grad, generator)
+    shape, dtype = shape_of_new(args, size, "randn"), _floating(dtype, "normal_kernel")
+    return pinned_if(pin_memory, _drawn(Generator.normal, shape, dtype, device, requires_grad, generator))
 
 
 def rand(*args, size=None, generator=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Numbers evenly from [0, 1).  rand(2, 3) or rand((2, 3))"""
-    return _drawn(Generator.uniform, shape_of_new(args, size, "rand"), _floating(dtype, "uniform_kernel"), device, requires_grad, generator)
+    shape, dtype = shape_of_new(args, size, "rand"), _floating(dtype, "uniform_kernel")
+    return pinned_if(pin_memory, _drawn(Generator.uniform, shape, dtype, device, requires_grad, generator))
 
 
 def randint(low, high=None, size=None, *, generator=None, dtype=int64, layout=None, device=None, requires_grad=False, pin_memory=False):
@@ -148,15 +151,17 @@ def randint(low, high=None, size=None, *, generator=None, dtype=int64, layout=No
     low, high = int(low), int(high)
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return _drawn(lambda g, shape, d: g.integers(low, high, shape, d), shape_of_new((size,), None, "randint"), as_dtype(dtype), device,
-                  requires_grad, generator)
+    shape = shape_of_new((size,), None, "randint")
+    drawn = _drawn(lambda g, shape, d: g.integers(low, high, shape, d), shape, as_dtype(dtype), device, requires_grad, generator)
+    return pinned_if(pin_memory, drawn)
 
 
 def randperm(n, *, generator=None, dtype=int64, layout=None, device=None, requires_grad=False, pin_memory=False):
     """The numbers 0 ... n - 1 in random order.  -> (n)"""
     if n < 0:
         raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-    return _drawn(lambda g, shape, d: g.permutation(n).astype(d, copy=False), (n,), as_dtype(dtype), device, requires_grad, generator)
+    drawn = _drawn(lambda g, shape, d: g.permutation(n).astype(d, copy=False), (n,), as_dtype(dtype), device, requires_grad, generator)
+    return pinned_if(pin_memory, drawn)
 
 
 def _like(input, dtype, device):

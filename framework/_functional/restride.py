@@ -194,7 +194,14 @@ def is_shared(self):
 
 
 def record_stream(self, stream):
-    """Promise that work queued on `stream` has ended before the memory is used anew.  CuPy's pool frees per stream: nothing to do."""
+    """Keep the memory, once nobody uses it any more, from new tensors until `stream` has done what it was given by then.
+
+    For a tensor that was made on one stream and is used on another.  RuntimeError for a tensor that is not on a GPU.
+    """
+    backend = of_array(self._data)
+    if backend.name != "cupy":
+        raise RuntimeError(f"record_stream: the tensor is on {device_of(self._data)}, and only memory of a GPU belongs to a stream")
+    backend.allocator.record_stream(self._data, stream.native)
 
 
 def set_(self, source=None):

@@ -12,6 +12,7 @@ from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device, device
 from .._dtypes import ALIASES, as_dtype, dtype, of_numpy
 from ..ops import _layout
+from . import pinning
 
 
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
@@ -19,6 +20,8 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
 
     memory_format: channels_last lets images on a GPU lie so, which convolutions then keep; the CPU takes the word and keeps its own order.
     Returns self when nothing changes and copy=False.  The copy is recorded: gradients come back in this tensor's type and place.
+    non_blocking: the host does not wait for a copy between pinned memory and a GPU; one to the CPU is pinned then, and right once its stream has come
+    that far (`ringgrad.cuda.synchronize()`, say).
     """
     for a in args:
         if isinstance(a, Tensor):
@@ -31,7 +34,10 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             device = a
     out = self
     if device is not None and not _is_on(self, as_device(device)):
-        out = ops.to_device(out, as_device(device))
+        place = as_device(device)
+        if non_blocking and place.type == "cpu" and dtype is not None:  # the host must not touch what is on its way
+            return ops.to_device(to(self, dtype=dtype), place, True)
+        out = ops.to_device(out, place, bool(non_blocking))
     if dtype is not None and as_dtype(dtype).np != self._data.dtype:
         out = ops.astype(out, as_dtype(dtype).np)
     out = ops.copy(out) if copy and out is self else out
@@ -54,7 +60,7 @@ def cpu(self, memory_format=None):
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):
     """This tensor on a CUDA device (default: the current one)."""
-    return to(self, device="cuda" if device is None else device, memory_format=memory_format)
+    return to(self, device="cuda" if device is None else device, non_blocking=non_blocking, memory_format=memory_format)
 
 
 def type_name(self):
@@ -236,20 +242,10 @@ def _rebuild_sparse(cls, indices, values, shape, coalesced, layout, requires_gra
     return wrap(SparseArray(Pattern(indices._data, shape), values._data, coalesced, layout), requires_grad, cls)
 
 
-def pin_memory(self, device=None):
-    """Copy to page-locked host memory, from which copies to a GPU run asynchronously; without CUDA, this tensor."""
-    return self
-
-
-def is_pinned(self, device=None):
-    """Whether this tensor is in page-locked memory."""
-    return False
-
-
 ATTRIBUTES = {
     "to": to, "cpu": cpu, "cuda": cuda, "type_as": type_as, "numpy": numpy, "__array__": __array__, "item": item, "tolist": tolist,
     "__bool__": __bool__, "__float__": __float__, "__int__": __int__, "__complex__": __complex__, "__index__": __index__, "__len__": __len__,
     "__contains__": __contains__, "__format__": __format__, "__deepcopy__": __deepcopy__, "__reduce_ex__": __reduce_ex__,
-    "is_pinned": is_pinned, "pin_memory": pin_memory,
+    **pinning.ATTRIBUTES,
     **{name: _caster(name, target) for name, target in CASTS.items()},
 }

@@ -10,6 +10,8 @@ from .._core.modes import no_grad
 from .._core.tensor import Tensor
 from .._dtypes import float16, float32, int32
 from .._functional.creation import full
+from .._state import state
+from ..optim._captured import step_unless
 from ._scale_ops import _amp_foreach_non_finite_check_and_unscale_, _amp_update_scale_
 
 __all__ = ["GradScaler", "OptState"]
@@ -77,6 +79,8 @@ class GradScaler:
         """`outputs`, a tensor or an iterable of them, times the scale."""
         if not self._enabled:
             return outputs
+        if state.stepper is not None:
+            state.stepper.sees_scaler(self)
         replicas = []
 
         def scaled(value):
@@ -163,7 +167,10 @@ class GradScaler:
         return result
 
     def _maybe_opt_step(self, optimizer, optimizer_state, *args, **kwargs):
-        if sum(found.item() for found in optimizer_state["found_inf_per_device"].values()):
+        findings = optimizer_state["found_inf_per_device"]
+        if state.capture is not None:
+            return step_unless(sum(f.to(self._scale.device) for f in findings.values()), optimizer, args, kwargs)
+        if sum(found.item() for found in findings.values()):
             return None
         return optimizer.step(*args, **kwargs)
 
@@ -202,6 +209,10 @@ class GradScaler:
             if not found:
                 raise AssertionError("No inf checks were recorded prior to update.")
             _amp_update_scale_(scale, tracker, sum(found[1:], found[0]), self._growth_factor, self._backoff_factor, self._growth_interval)
+        self._per_optimizer_states = defaultdict(_fresh_state)
+
+    def _begin_iteration(self):
+        """Forget what was unscaled and stepped, as after `update`: a captured step that came to nothing."""
         self._per_optimizer_states = defaultdict(_fresh_state)
 
     def _set_scale(self, new_scale):

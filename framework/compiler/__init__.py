@@ -3,8 +3,9 @@ import contextlib
 
 from .._once import say_once
 from . import config
+from ._captured_step import compile_step
 
-__all__ = ["allow_in_graph", "assume_constant_result", "compile", "config", "cudagraph_mark_step_begin", "disable", "is_compiling",
+__all__ = ["allow_in_graph", "assume_constant_result", "compile", "compile_step", "config", "cudagraph_mark_step_begin", "disable", "is_compiling",
            "is_dynamo_compiling", "is_exporting", "list_backends", "reset", "set_stance", "substitute_in_graph", "wrap_numpy"]
 
 

@@ -1,4 +1,5 @@
 """torch.cuda's names over CuPy.  Every question has an answer on a machine without a GPU; CuPy is imported when there is one to use."""
+import importlib
 import sys
 
 from .._backends import load_cuda
@@ -7,12 +8,15 @@ from .._device import device as Device
 from .._functional.legacy import CUDA_TYPES
 from .._rng import default_generator
 from . import amp, nvtx
-from ._graph import CUDAGraph, graph, graph_pool_handle, is_current_stream_capturing, make_graphed_callables
+from ._capture import CaptureError
+from ._graph import CUDAGraph, graph, graph_pool_handle, is_current_stream_capturing
 from ._memory import (
     caching_allocator_alloc,
     caching_allocator_delete,
+    empty_cache,
     get_allocator_backend,
     get_per_process_memory_fraction,
+    list_gpu_processes,
     max_memory_allocated,
     max_memory_cached,
     max_memory_reserved,
@@ -22,6 +26,7 @@ from ._memory import (
     memory_reserved,
     memory_snapshot,
     memory_stats,
+    memory_stats_as_nested_dict,
     memory_summary,
     reset_accumulated_memory_stats,
     reset_max_memory_allocated,
@@ -32,22 +37,39 @@ from ._memory import (
 from ._place import cupy as _cupy
 from ._place import current_device, device_count, is_available
 from ._place import index_of as _index
-from ._streams import Event, Stream, StreamContext, current_stream, default_stream, set_stream, stream
+from ._streams import (
+    Event,
+    ExternalStream,
+    Stream,
+    StreamContext,
+    current_stream,
+    default_stream,
+    get_stream_from_external,
+    set_stream,
+    stream,
+)
 
-__all__ = ["CUDAGraph", "Event", "OutOfMemoryError", "Stream", "StreamContext", "amp", "caching_allocator_alloc", "caching_allocator_delete",
-           "can_device_access_peer", "current_blas_handle", "current_device", "current_stream", "default_stream", "device", "device_count",
-           "device_of", "empty_cache", "get_allocator_backend", "get_arch_list", "get_device_capability", "get_device_name",
-           "get_device_properties", "get_gencode_flags", "get_per_process_memory_fraction", "get_rng_state", "get_rng_state_all", "graph",
-           "graph_pool_handle", "init", "initial_seed", "ipc_collect", "is_available", "is_bf16_supported", "is_current_stream_capturing",
-           "is_initialized", "is_tf32_supported", "make_graphed_callables", "manual_seed", "manual_seed_all", "max_memory_allocated",
-           "max_memory_cached", "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_cached", "memory_reserved",
-           "memory_snapshot", "memory_stats", "memory_summary", "nvtx", "reset_accumulated_memory_stats", "reset_max_memory_allocated",
-           "reset_max_memory_cached", "reset_peak_memory_stats", "seed", "seed_all", "set_device", "set_per_process_memory_fraction",
-           "set_rng_state", "set_rng_state_all", "set_stream", "stream", "synchronize", *CUDA_TYPES]
+__all__ = ["CUDAGraph", "CaptureError", "Event", "ExternalStream", "OutOfMemoryError", "Stream", "StreamContext", "amp", "caching_allocator_alloc",
+           "caching_allocator_delete", "can_device_access_peer", "current_blas_handle", "current_device", "current_stream", "default_stream",
+           "device", "device_count", "device_of", "empty_cache", "get_allocator_backend", "get_arch_list", "get_device_capability",
+           "get_device_name", "get_device_properties", "get_gencode_flags", "get_per_process_memory_fraction", "get_rng_state", "get_rng_state_all",
+           "get_stream_from_external", "graph", "graph_pool_handle", "init", "initial_seed", "ipc_collect", "is_available", "is_bf16_supported",
+           "is_current_stream_capturing", "is_initialized", "is_tf32_supported", "list_gpu_processes", "make_graphed_callables", "manual_seed",
+           "manual_seed_all", "max_memory_allocated", "max_memory_cached", "max_memory_reserved", "mem_get_info", "memory_allocated",
+           "memory_cached", "memory_reserved", "memory_snapshot", "memory_stats", "memory_stats_as_nested_dict", "memory_summary", "nvtx",
+           "reset_accumulated_memory_stats", "reset_max_memory_allocated", "reset_max_memory_cached", "reset_peak_memory_stats", "seed", "seed_all",
+           "set_device", "set_per_process_memory_fraction", "set_rng_state", "set_rng_state_all", "set_stream", "stream", "synchronize",
+           *CUDA_TYPES]
 
 globals().update(CUDA_TYPES)  # FloatTensor, LongTensor, ...: calling one needs a GPU
 has_magma = False
 has_half = True
+
+
+def __getattr__(name):
+    if name == "make_graphed_callables":  # it stands above this package
+        return importlib.import_module(f"{__package__.rpartition('.')[0]}.compiler._graphed_callables").make_graphed_callables
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def is_initialized():
@@ -161,13 +183,6 @@ def current_blas_handle():
 
 def ipc_collect():
     """Nothing to collect: CUDA tensors are not sent between processes."""
-
-
-def empty_cache():
-    """Give unused memory of CuPy's pool back to the driver.  Does nothing without a GPU."""
-    if is_available():
-        _cupy().get_default_memory_pool().free_all_blocks()
-        _cupy().get_default_pinned_memory_pool().free_all_blocks()
 
 
 # Random numbers

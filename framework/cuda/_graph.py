@@ -1,38 +1,173 @@
-"""CUDA graphs under torch's names.  Capture is not built: the names exist so that programs which offer it can be imported."""
-_WORDS = "CUDA graphs are not built in ringgrad: run the step without capturing it"
+"""CUDA graphs under torch's names: work of a stream, written down once and done again by one call.
+
+A graph works on the addresses that it was captured with.  What it reads and writes must stay where it is: its own memory comes from a pool that lives
+as long as the graph (or any graph that shares it); inputs are written into tensors made before the capture.
+"""
+import gc
+import itertools
+
+from .._backends import load_cuda
+from .._state import state
+from ._capture import Capture, explained
+from ._place import is_available
+from ._streams import Stream, StreamContext
+
+_MODES = ("global", "thread_local", "relaxed")
 
 
-class CUDAGraph:
-    """Refuses with NotImplementedError."""
+class PoolHandle(tuple):
+    """What `graph_pool_handle` returns: an opaque token, which keeps its pool alive."""
 
-    __ringgrad_refuses__ = _WORDS
+    __module__ = "ringgrad.cuda"
+    _numbers = itertools.count(1)
 
-    def __init__(self, keep_graph=False):
-        raise NotImplementedError(_WORDS)
-
-
-class graph:  # noqa: N801 - torch's name
-    """Refuses with NotImplementedError."""
-
-    __ringgrad_refuses__ = _WORDS
-
-    def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global"):
-        raise NotImplementedError(_WORDS)
-
-
-def make_graphed_callables(callables, sample_args, num_warmup_iters=3, allow_unused_input=False, pool=None):
-    """Refuses with NotImplementedError."""
-    raise NotImplementedError(_WORDS)
+    def __new__(cls):
+        handle = super().__new__(cls, (0, next(cls._numbers)))
+        handle.pool = load_cuda().allocator.private_pool()
+        return handle
 
 
 def graph_pool_handle():
-    """Refuses with NotImplementedError."""
-    raise NotImplementedError(_WORDS)
+    """A token for a new pool of device memory, which several graphs may share: `pool=` of `CUDAGraph.capture_begin`, `graph` and others.
 
-
-make_graphed_callables.__ringgrad_refuses__ = graph_pool_handle.__ringgrad_refuses__ = _WORDS
+    Graphs may share a pool when they are replayed in the order of their captures, and no two at once.  RuntimeError without a GPU.
+    """
+    return PoolHandle()
 
 
 def is_current_stream_capturing():
-    """False."""
-    return False
+    """Whether what this thread gives to the current stream is being captured.  False without a GPU."""
+    if state.capture is not None:
+        return True
+    return is_available() and bool(load_cuda().xp.cuda.get_current_stream().is_capturing())
+
+
+class CUDAGraph:
+    """A graph: captured between `capture_begin` and `capture_end` (or by `graph`), done by `replay`.
+
+    keep_graph: taken for torch's sake; the graph itself is kept in any case.  RuntimeError without a GPU.
+    """
+
+    __module__ = "ringgrad.cuda"
+
+    def __init__(self, keep_graph=False):
+        self._backend, self._native, self._capture, self._handle, self._kept = load_cuda(), None, None, None, []
+
+    def capture_begin(self, pool=None, capture_error_mode="global", check_input_liveness=False):
+        """Begin to capture the current stream, which must not be the default one.
+
+        pool: a token of `graph_pool_handle` or of another graph's `pool()`;  capture_error_mode: "global", "thread_local" or "relaxed", checked,
+        and always taken as "relaxed": CuPy's pool may have to ask the driver for memory, which the others refuse;  check_input_liveness: nothing
+        RuntimeError on the default stream, in another capture, and for a graph that holds one already.
+        """
+        if capture_error_mode not in _MODES:
+            raise RuntimeError(f'Unknown capture error mode. Expected `global`, `thread_local`, or `relaxed`, got {capture_error_mode}')
+        if self._native is not None:
+            raise RuntimeError("This CUDAGraph instance already owns a captured graph. To capture a new graph, create a new instance or call reset.")
+        self._handle = pool if pool is not None else PoolHandle()
+        if not isinstance(self._handle, PoolHandle):
+            raise TypeError(f"pool must be what graph_pool_handle() or CUDAGraph.pool() returned, not {type(pool).__name__}")
+        capture = Capture(self._backend, self._handle.pool)
+        capture.begin()
+        self._capture = capture
+
+    def capture_end(self):
+        """End the capture; `replay` may be called from here on.  CaptureError when something in it could not be captured."""
+        capture, self._capture = self._capture, None
+        if capture is None:
+            raise RuntimeError("capture_end was called without a capture_begin before it")
+        try:
+            self._native, self._kept = capture.end(), capture.kept
+        except Exception as error:
+            raise explained(error) or error from error
+
+    def abandon(self):
+        """End the capture without a graph; nothing where there is none."""
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.abandon()
+
+    def instantiate(self):
+        """Nothing to do: `capture_end` has made the graph executable."""
+        self._whole("instantiate")
+
+    def replay(self):
+        """Do what was captured, on the current stream."""
+        self._whole("replay").launch()
+
+    def reset(self):
+        """Let go of the graph and of its part of the pool."""
+        self._native, self._handle, self._kept = None, None, []
+
+    def pool(self):
+        """The token of the pool that the graph's memory came from."""
+        self._whole("pool")
+        return self._handle
+
+    def enable_debug_mode(self):
+        """Nothing to enable: `debug_dump` works on any graph."""
+
+    def debug_dump(self, debug_path):
+        """Write the graph to a file in the dot language."""
+        with open(debug_path, "w", encoding="utf-8") as file:
+            file.write(self._whole("debug_dump").debug_dot_str())
+
+    def raw_cuda_graph(self):
+        """The cudaGraph_t as an integer."""
+        return self._whole("raw_cuda_graph").graph
+
+    def raw_cuda_graph_exec(self):
+        """The cudaGraphExec_t as an integer."""
+        return self._whole("raw_cuda_graph_exec").graphExec
+
+    def _whole(self, asker):
+        if self._native is None:
+            raise RuntimeError(f"Called CUDAGraph::{asker} without a preceding successful capture.")
+        return self._native
+
+
+class graph:  # noqa: N801 - torch's name
+    """`with ringgrad.cuda.graph(g):` captures the block into the CUDAGraph `g`, on a stream of its own (or `stream`).
+
+    pool, capture_error_mode, check_input_liveness: as for `CUDAGraph.capture_begin`;  enable_annotations: nothing.
+    The device is waited for first, garbage is collected and unused memory given back.  An error in the block ends the capture; one that only a
+    capture has (a value asked for by the host, say) becomes a CaptureError that names the operation and the line.
+    """
+
+    default_capture_stream = None
+
+    def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global", enable_annotations=False, check_input_liveness=False):
+        self.cuda_graph, self._options = cuda_graph, (pool, capture_error_mode)
+        if stream is None:
+            if graph.default_capture_stream is None:
+                graph.default_capture_stream = Stream()
+            stream = graph.default_capture_stream
+        self.capture_stream, self.stream_ctx = stream, StreamContext(stream)
+
+    def __enter__(self):
+        prepare(load_cuda())
+        self.stream_ctx.__enter__()
+        try:
+            self.cuda_graph.capture_begin(*self._options)
+        except BaseException:
+            self.stream_ctx.__exit__(None, None, None)
+            raise
+
+    def __exit__(self, kind, error, trace):
+        try:
+            if error is None:
+                self.cuda_graph.capture_end()
+                return
+            self.cuda_graph.abandon()
+            told = explained(error)
+            if told is not None and told is not error:
+                raise told from error
+        finally:
+            self.stream_ctx.__exit__(kind, error, trace)
+
+
+def prepare(backend):
+    """Leave nothing behind that could reach into a capture: work, garbage whose memory is freed in it, unused memory of the pools."""
+    backend.synchronize()
+    gc.collect()
+    backend.allocator.free_unused()

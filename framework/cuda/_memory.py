@@ -1,48 +1,72 @@
-"""What CuPy's memory pool holds, under torch.cuda's names.  Bytes; every number is 0 without a GPU.
+"""What the pools of device memory hold, under torch.cuda's names.  Bytes; every number is 0 without a GPU.
 
-CuPy keeps no record of the highest use.  `max_memory_allocated` therefore answers with what the pool holds from the driver, which never
-shrinks unless `empty_cache` is called, and so is at least the highest use since then.
+The accounts are those of `_backends/allocator.py`: exact, all pools and streams together.  A block counts as allocated while a tensor (or a stream
+of `Tensor.record_stream`) uses it, rounded up to 512 bytes, and as reserved while the pool holds it from the driver.  Memory that other
+libraries take (cuBLAS, NCCL, the context itself) is in neither; `mem_get_info` counts it.
 """
 from collections import OrderedDict
 
+from .._backends import load_cuda
 from ._place import cupy, index_of, is_available
 
 _fraction = {}
 
 
-def _pool(device):
-    with cupy().cuda.Device(index_of(device)):
-        return cupy().get_default_memory_pool()
+def _asked(device, question, absent=0):
+    """question(allocator) with `device` as the current one; `absent` without a GPU."""
+    if not is_available():
+        return absent
+    backend = load_cuda()
+    with backend.xp.cuda.Device(index_of(device)):
+        return question(backend.allocator)
 
 
 def memory_allocated(device=None):
-    """Bytes of CuPy's pool that arrays occupy now; 0 without a GPU."""
-    return _pool(device).used_bytes() if is_available() else 0
+    """Bytes that tensors occupy now; 0 without a GPU."""
+    return _asked(device, lambda a: a.used())
 
 
 def memory_reserved(device=None):
-    """Bytes that CuPy's pool holds from the driver; 0 without a GPU."""
-    return _pool(device).total_bytes() if is_available() else 0
+    """Bytes that the pools hold from the driver now; 0 without a GPU."""
+    return _asked(device, lambda a: a.held())
 
 
 def max_memory_allocated(device=None):
-    """At most so many bytes were in use since the last `empty_cache`: those that the pool holds."""
-    return memory_reserved(device)
+    """The most bytes that tensors occupied at once, since the program began or `reset_peak_memory_stats`."""
+    return _asked(device, lambda a: a.peaks()[0])
 
 
 def max_memory_reserved(device=None):
-    """The most that the pool has held since the last `empty_cache`, which is what it holds."""
-    return memory_reserved(device)
+    """The most bytes that the pools held at once, since the program began or `reset_peak_memory_stats`."""
+    return _asked(device, lambda a: a.peaks()[1])
 
 
 memory_cached, max_memory_cached = memory_reserved, max_memory_reserved  # their names before torch 1.4
 
 
 def reset_peak_memory_stats(device=None):
-    """Nothing to reset: see the head of this file."""
+    """Let the peaks begin anew at what there is now.  Does nothing without a GPU."""
+    _asked(device, lambda a: a.forget_peaks())
 
 
-reset_accumulated_memory_stats = reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
+reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
+
+
+def reset_accumulated_memory_stats(device=None):
+    """Let the counts of allocations, retries and failures begin anew.  Does nothing without a GPU."""
+    def forget(allocator):
+        allocator.retries = allocator.failures = 0
+        allocator.allocations.pop(index_of(device), None)
+    _asked(device, forget)
+
+
+def empty_cache():
+    """Give unused memory, pinned memory too, back to the driver; what belongs to graphs stays.  Does nothing without a GPU."""
+    if is_available():
+        backend = load_cuda()
+        backend.allocator.sweep()
+        backend.allocator.free_unused()
+        backend.xp.get_default_pinned_memory_pool().free_all_blocks()
 
 
 def mem_get_info(device=None):
@@ -52,21 +76,61 @@ def mem_get_info(device=None):
 
 
 def memory_stats(device=None):
-    """The numbers above under torch's keys; empty without a GPU."""
+    """The numbers above under torch's keys; empty without a GPU.
+
+    There is one pool for small and large blocks, so its numbers stand under "all"; what is allocated is active, and requested sizes are not kept.
+    "allocation.all.allocated" counts allocations, "num_alloc_retries" and "num_ooms" how often memory was given back and how often in vain.
+    """
     if not is_available():
         return OrderedDict()
     used, held = memory_allocated(device), memory_reserved(device)
-    return OrderedDict({"allocated_bytes.all.current": used, "allocated_bytes.all.peak": held, "reserved_bytes.all.current": held,
-                        "reserved_bytes.all.peak": held, "num_ooms": 0})
+    most_used, most_held = _asked(device, lambda a: a.peaks())
+    retries, failures, count = _asked(device, lambda a: (a.retries, a.failures, a.allocations[index_of(device)]))
+    stats = OrderedDict()
+    for name, now, most in (("active_bytes", used, most_used), ("allocated_bytes", used, most_used), ("reserved_bytes", held, most_held)):
+        stats[f"{name}.all.current"], stats[f"{name}.all.peak"] = now, most
+    stats.update({"allocation.all.allocated": count, "num_alloc_retries": retries, "num_ooms": failures})
+    return stats
+
+
+def memory_stats_as_nested_dict(device=None):
+    """`memory_stats` with a dict per part of a key."""
+    nested = {}
+    for key, value in memory_stats(device).items():
+        *path, last = key.split(".")
+        place = nested
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return nested
+
+
+_ROWS = (("allocated_bytes.all", "Allocated memory"), ("active_bytes.all", "Active memory"), ("reserved_bytes.all", "GPU reserved memory"))
 
 
 def memory_summary(device=None, abbreviated=False):
-    """The same as text."""
+    """The numbers as a table, to print.  abbreviated: taken for torch's sake, since there is one pool."""
     stats = memory_stats(device)
-    return "\n".join([f"CuPy's memory pool ({'no GPU' if not stats else 'bytes'})", *(f"{name:32} {value:>16,}" for name, value in stats.items())])
+    line, index = "-" * 57, index_of(device) if stats else "none"
+    lines = ["=" * 57, f"  ringgrad CUDA memory summary, device ID {index}", line,
+             f"  CUDA OOMs: {stats.get('num_ooms', 0):<12} | retries: {stats.get('num_alloc_retries', 0)}", "=" * 57,
+             "        Metric         |   Cur Usage   |   Peak Usage  ", line]
+    for key, name in _ROWS:
+        now, most = (stats.get(f"{key}.{when}", 0) for when in ("current", "peak"))
+        lines.append(f" {name:21} | {_kib(now)} | {_kib(most)} ")
+    return "\n".join([*lines, "=" * 57, ""])
 
 
-def memory_snapshot(mempool_id=None):
+def _kib(count):
+    return f"{count // 2**10:>8} KiB " if count < 2**30 else f"{count // 2**20:>8} MiB "
+
+
+def list_gpu_processes(device=None):
+    """Says that it needs NVIDIA's management library, which is not loaded."""
+    return "pynvml module not found, please install pynvml"
+
+
+def memory_snapshot(mempool_id=None, include_traces=True):
     """An empty list: CuPy tells of no single blocks."""
     return []
 
@@ -82,7 +146,8 @@ def set_per_process_memory_fraction(fraction, device=None):
         raise TypeError("Invalid type for fraction argument, must be `float`")
     if not 0 <= fraction <= 1:
         raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")
-    _pool(device).set_limit(fraction=fraction)
+    with cupy().cuda.Device(index_of(device)):
+        cupy().get_default_memory_pool().set_limit(fraction=fraction)
     _fraction[index_of(device)] = fraction
 
 
@@ -95,9 +160,11 @@ _blocks = {}
 
 
 def caching_allocator_alloc(size, device=None, stream=None):
-    """The address of `size` bytes from the pool, until `caching_allocator_delete`."""
+    """The address of `size` bytes from the pool, until `caching_allocator_delete`.  stream: the one whose order they are for (None: current)."""
     with cupy().cuda.Device(index_of(device)):
-        block = cupy().cuda.alloc(size)
+        native = cupy().cuda.get_current_stream() if stream is None else stream.native
+        with native:
+            block = cupy().cuda.alloc(size)
     _blocks[block.ptr] = block
     return block.ptr
 

@@ -4,6 +4,7 @@ The gradient is the same kernel with the turned shares: gathered, without atomic
 """
 import math
 
+from .._backends.uploads import upload
 from ..ops.mixing import mix, pick
 from .family import I32, I64, Family, number
 
@@ -46,7 +47,7 @@ def _table(xp, shares, like):
     key = xp, like.dtype.char, getattr(like.device, "id", 0)
     if key not in shares.tables:
         weights = shares.weights.astype(number(like))
-        shares.tables[key] = xp.asarray(shares.starts), xp.asarray(weights), I32(weights.shape[1]), I32(shares.old), I32(shares.new)
+        shares.tables[key] = upload(xp, shares.starts), upload(xp, weights), I32(weights.shape[1]), I32(shares.old), I32(shares.new)
     return shares.tables[key]
 
 

@@ -1,13 +1,15 @@
 """Steps over many arrays in one launch: SGD, Adam and AdamW, the norm of all gradients, and its clipping; the host never waits.
 
-A table in device memory holds each array's addresses, another its size, and a map from blocks to (array, chunk).  Learning rates, step counts,
-the loss scale and whether an inf was found stay in device memory too, so that a captured step reads what they are when it is replayed.
+A table in device memory holds each array's addresses, another its size, and a map from blocks to (array, chunk).  Learning rates and the other
+numbers of a rule, step counts, the loss scale and whether an inf was found stay in device memory too, so that a captured step reads what they are
+when it is replayed.
 State and master weights may be of a wider type than parameters: S beside T.
 """
 import math
 
 import numpy as np
 
+from .._backends.uploads import constant
 from .family import I32, I64, PRELUDE, ROWS, TYPES, Family, flat_grid
 
 CHUNK = 1 << 14  # elements that a block works on
@@ -33,11 +35,11 @@ KERNEL advance_steps(const u64* counters, A* steps, i64 n, const A* found) {
     }
 }
 
-// velocity = momentum * velocity + gain[t] * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity))
-KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const A* lr, const A* gain, A momentum, A decay, int nesterov, int maximize,
+// velocity = momentum * velocity + gain[t] * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity)).  numbers: lr, momentum, decay
+KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const double* numbers, const A* gain, int nesterov, int maximize,
                 const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
-    A rate = *lr, by = times(scale, factor);
+    A rate = (A)numbers[0], momentum = (A)numbers[1], decay = (A)numbers[2], by = times(scale, factor);
     EACH_OF_CHUNK(i) {
         T* p = (T*)row[0];
         S* velocity = (S*)row[2];
@@ -57,10 +59,12 @@ KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const A* 
 }
 
 // Kingma and Ba 2015, arXiv:1412.6980;  decoupled: Loshchilov and Hutter 2019, arXiv:1711.05101.  steps[t]: how many this one makes.
-KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const A* lr, const A* steps, double beta1, double beta2, A eps, A decay,
-                 int decoupled, int maximize, const A* scale, const A* factor, const A* found) {
+// numbers: lr, beta1, beta2, eps, decay
+KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const double* numbers, const A* steps, int decoupled, int maximize,
+                 const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
-    A rate = *lr, by = times(scale, factor);
+    double beta1 = numbers[1], beta2 = numbers[2];
+    A rate = (A)numbers[0], eps = (A)numbers[3], decay = (A)numbers[4], by = times(scale, factor);
     A r1 = (A)(1 - beta1), r2 = (A)(1 - beta2), b2 = (A)beta2;
     double count = (double)steps[blocks[2 * blockIdx.x]];
     A size = (A)(rate / (1 - pow(beta1, count))), root = (A)sqrt(1 - pow(beta2, count));
@@ -146,7 +150,7 @@ class Table:
         addresses, sizes = addresses_of(columns), np.array([a.size for a in gradients], np.int64)
         blocks = np.array([(t, c) for t, n in enumerate(sizes) for c in range(math.ceil(n / CHUNK))], np.int32)
         self.addresses, self.count = addresses.tobytes(), len(blocks)
-        self.table, self.sizes, self.blocks = xp.asarray(addresses.reshape(-1)), xp.asarray(sizes), xp.asarray(blocks.reshape(-1))
+        self.table, self.sizes, self.blocks = (constant(xp, a.reshape(-1)) for a in (addresses, sizes, blocks))
 
     def launch(self, xp, kernel, *arguments):
         """One block per chunk."""
@@ -174,22 +178,21 @@ def fits(*columns):
     return all(a.flags.c_contiguous and a.dtype == c[0].dtype and a.dtype.name in TYPES for c in columns for a in c)
 
 
-def sgd(xp, table, lr, gain, *, momentum, weight_decay, nesterov, maximize, scale=None, factor=None, found=None):
-    """A step of SGD.  lr: device array of one element;  gain: one per array (1 for a first velocity, else 1 - dampening)."""
-    a = computing(table.like).type
-    table.launch(xp, "sgd_step", lr, gain, a(momentum), a(weight_decay), I32(nesterov), I32(maximize), scale, factor, found)
+def sgd(xp, table, numbers, gain, *, nesterov, maximize, scale=None, factor=None, found=None):
+    """A step of SGD.  numbers: float64 device array of lr, momentum, weight_decay;  gain: one per array (1 for a first velocity, else
+    1 - dampening)."""
+    table.launch(xp, "sgd_step", numbers, gain, I32(nesterov), I32(maximize), scale, factor, found)
 
 
-def adam(xp, table, lr, steps, *, betas, eps, weight_decay, decoupled, maximize, scale=None, factor=None, found=None):
-    """A step of Adam or, decoupled, AdamW.  lr: device array of one element;  steps: the number of this step, one per array."""
-    a = computing(table.like).type
-    table.launch(xp, "adam_step", lr, steps, np.float64(betas[0]), np.float64(betas[1]), a(eps), a(weight_decay), I32(decoupled), I32(maximize),
-                 scale, factor, found)
+def adam(xp, table, numbers, steps, *, decoupled, maximize, scale=None, factor=None, found=None):
+    """A step of Adam or, decoupled, AdamW.  numbers: float64 device array of lr, beta1, beta2, eps, weight_decay;  steps: the number of this
+    step, one per array."""
+    table.launch(xp, "adam_step", numbers, steps, I32(decoupled), I32(maximize), scale, factor, found)
 
 
 def advance_steps(xp, like, counters, found=None):
     """Count one step on float32 device scalars (not where `found`, a device array of one element, is not 0).  Returns the counts, a device array."""
-    addresses = xp.asarray(np.array([c.data.ptr for c in counters], np.uint64))
+    addresses = constant(xp, np.array([c.data.ptr for c in counters], np.uint64))
     steps = xp.empty((len(counters),), computing(like))
     FAMILY.launch(xp, "advance_steps", like, *flat_grid(len(counters)), addresses, steps, I64(len(counters)), found)
     return steps

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .._backends.uploads import constant
 from ..ops.pool import _check, avg_pool, max_pool, spread_average, spread_to_max
 from .family import I32, I64, Family, flat_grid, number
 
@@ -138,7 +139,7 @@ def _sizes(xp, *each):
     """The kernels' table: each of the six, brought to three dimensions."""
     filling = (1, 1, 1, 1, 0, 1)
     rows = [(*(fill,) * (3 - len(values)), *values) for fill, values in zip(filling, each)]
-    return xp.asarray(np.array(rows, np.int32).reshape(-1))
+    return constant(xp, np.array(rows, np.int32).reshape(-1))
 
 
 def _takes(x, kernel):

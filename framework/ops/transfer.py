@@ -8,14 +8,14 @@ from .._device import device
 
 
 @op(fast=False, grad_name="ToCopy", holomorphic=False)
-def to_device(xp, x, place: device):
-    """A copy of `x` on the device `place`.  (*) -> (*)"""
+def to_device(xp, x, place: device, non_blocking: bool = False):
+    """A copy of `x` on the device `place`, for which the host need not wait when it is non_blocking.  (*) -> (*)"""
     backend = for_device(place)
     if backend is of_array(x):
         return x.copy() if place.type == "cpu" else backend.move(x, place.index)
     if place.type == "meta":
         return backend.move(x)
-    return of_array(x).to_host(x) if place.type == "cpu" or type(x) is MetaArray else backend.from_host(x, place.index)
+    return of_array(x).to_host(x, non_blocking) if place.type == "cpu" or type(x) is MetaArray else backend.from_host(x, place.index, non_blocking)
 
 
 def _compute(raw, attrs):
@@ -28,8 +28,8 @@ to_device.compute = _compute
 
 
 @to_device.kernel("sparse")
-def _(xp, x, place):
-    return moved(x, lambda part: to_device.forward(None, part, place))
+def _(xp, x, place, non_blocking):
+    return moved(x, lambda part: to_device.forward(None, part, place, non_blocking))
 
 
 @to_device.vjp("x")

@@ -4,6 +4,7 @@ import numpy as np
 from .. import _dtypes
 from .._backends import of_array
 from .._core.tensor import Tensor, count_write, wrap
+from .._state import state
 
 
 def check_lr(lr, foreach=False, capturable=False):
@@ -65,9 +66,10 @@ def number(value, group, param):
 def lives_on_device(group, param):
     """Whether this group's step counts are scalars on the device of `param`, so that a step never waits for it.
 
-    AssertionError, as in torch, for capturable=True with a parameter on the CPU.
+    So it is with capturable=True, with fused=True, and in a step that is to be captured.  AssertionError, as in torch, for capturable=True
+    with a parameter on the CPU.
     """
-    if not group.get("capturable") and (type(param._data) is np.ndarray or not group.get("fused")):
+    if not group.get("capturable") and (type(param._data) is np.ndarray or not (group.get("fused") or state.stepper is not None)):
         return False
     is_cuda = of_array(param._data).name != "numpy"
     if group.get("capturable") and not is_cuda:
@@ -94,9 +96,22 @@ def zeros_state(param, value=0):
         return wrap(backend.xp.full_like(param._data, value) if value else backend.xp.zeros_like(param._data))
 
 
-def advance(state, param, group):
+def counter(entry, param, group):
+    """The tensor that counts a parameter's steps in its state, made where there is none, and moved to the device when it is to live there."""
+    step = entry.get("step")
+    if not isinstance(step, Tensor):
+        entry["step"] = step = scalar_state(step or 0.0, group, param)
+    elif type(step._data) is np.ndarray and lives_on_device(group, param):
+        for name, value in entry.items():  # with it whatever else is one number
+            if isinstance(value, Tensor) and type(value._data) is np.ndarray and not value._data.ndim:
+                entry[name] = scalar_state(value._data.item(), group, param)
+        step = entry["step"]
+    return step
+
+
+def advance(entry, param, group):
     """Count one step.  Returns the new count: a Python float, or a device scalar when `lives_on_device`."""
-    step = state["step"]
+    step = counter(entry, param, group)
     count = step._data
     count += 1
     count_write(step)

@@ -2,6 +2,7 @@
 import warnings
 
 from .._core.tensor import Tensor
+from .._state import state
 from .optimizer import Optimizer
 
 EPOCH_WARNING = ("The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
@@ -46,6 +47,11 @@ def per_group(name, optimizer, value):
 
 def _copied(value):
     return value.clone() if isinstance(value, Tensor) else value
+
+
+def postponed(schedule, *arguments):
+    """Whether the step that is running is captured in a CUDA graph, which makes this call of `schedule.step` at each replay instead."""
+    return state.stepper is not None and state.stepper.postpones(schedule, arguments)
 
 
 class LRScheduler:
@@ -100,6 +106,8 @@ class LRScheduler:
 
     def step(self, epoch=None):
         """Set the next rates.  Call it after the optimizer's step.  epoch: go there instead (deprecated, as in torch)."""
+        if postponed(self, epoch):
+            return
         if self._step_count == 1:
             if not getattr(self.optimizer.step, "counts_steps", False):
                 warnings.warn(OVERRIDDEN_WARNING, UserWarning, stacklevel=2)

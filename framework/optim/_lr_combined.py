@@ -1,7 +1,7 @@
 """Schedules made of schedules: one after another, or several at once."""
 from bisect import bisect_right
 
-from ._lr_base import LRScheduler, group_values, set_value
+from ._lr_base import LRScheduler, group_values, postponed, set_value
 from ._lr_plateau import ReduceLROnPlateau
 
 
@@ -64,6 +64,8 @@ class SequentialLR(_Combined):
 
     def step(self):
         """Step the schedule whose turn it is."""
+        if postponed(self):
+            return
         self.last_epoch += 1
         turn = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[turn]
@@ -87,6 +89,8 @@ class ChainedScheduler(_Combined):
 
     def step(self):
         """Step every schedule."""
+        if postponed(self):
+            return
         for member in self._schedulers:
             member.step()
         self._last_lr = group_values(self.optimizer, "lr")

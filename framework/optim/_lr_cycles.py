@@ -2,7 +2,7 @@
 import math
 from functools import partial
 
-from ._lr_base import LRScheduler, check_optimizer, per_group, set_value, state_of_callable
+from ._lr_base import LRScheduler, check_optimizer, per_group, postponed, set_value, state_of_callable
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
@@ -30,6 +30,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def step(self, epoch=None):
         """Go one epoch on, or to `epoch`, which may lie between two.  ValueError for a negative one."""
+        if postponed(self, epoch):
+            return
         if epoch is None and self.last_epoch < 0:
             epoch = 0
         if epoch is None:

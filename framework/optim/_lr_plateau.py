@@ -2,7 +2,7 @@
 import math
 import warnings
 
-from ._lr_base import EPOCH_WARNING, LRScheduler, check_optimizer, group_values, set_value
+from ._lr_base import EPOCH_WARNING, LRScheduler, check_optimizer, group_values, postponed, set_value
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -45,6 +45,8 @@ class ReduceLROnPlateau(LRScheduler):
 
     def step(self, metrics, epoch=None):
         """Look at this epoch's metric, a number or a tensor of one element."""
+        if postponed(self, metrics, epoch):
+            return
         current = float(metrics)
         if epoch is None:
             epoch = self.last_epoch + 1

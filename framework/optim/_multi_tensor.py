@@ -8,9 +8,11 @@ import weakref
 import numpy as np
 
 from .._backends import of_array
+from .._backends.uploads import constant, upload
 from .._core.tensor import Tensor, count_write
+from .._state import state
 from ..kernels import multi_tensor
-from ._hyper import lives_on_device, scalar_state
+from ._hyper import counter, lives_on_device
 
 
 def parameters(group):
@@ -49,9 +51,9 @@ def sgd(optimizer, group):
                 optimizer.init_velocity(p)
         states = [[optimizer.state[p]["momentum_buffer"] for p in params]] if momentum else []
         table = _table(xp, optimizer, params, states)
-        gain = xp.asarray(np.array([1.0 if new else 1.0 - group["dampening"] for new in first], multi_tensor.computing(params[0]._data)))
-        multi_tensor.sgd(xp, table, _rate(xp, group, params[0]), gain, momentum=momentum, weight_decay=group["weight_decay"],
-                         nesterov=group["nesterov"], maximize=group["maximize"], **_scaling(xp, optimizer, params[0]))
+        gain = constant(xp, np.array([1.0 if new else 1.0 - group["dampening"] for new in first], multi_tensor.computing(params[0]._data)))
+        multi_tensor.sgd(xp, table, _numbers(xp, optimizer, group, _of_sgd), gain, nesterov=group["nesterov"], maximize=group["maximize"],
+                         **_scaling(xp, optimizer, params[0]))
     _written(params, states, optimizer)
     return True
 
@@ -66,15 +68,14 @@ def adam(optimizer, group):
         for p in params:
             if not optimizer.state[p]:
                 optimizer.init_state(optimizer.state[p], p, group)
-            if not isinstance(optimizer.state[p].get("step"), Tensor):
-                optimizer.state[p]["step"] = scalar_state(optimizer.state[p].get("step") or 0.0, group, p)
+            counter(optimizer.state[p], p, group)
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
         states = [[optimizer.state[p][name] for p in params] for name in names]
         scaling = _scaling(xp, optimizer, params[0])
         table = _table(xp, optimizer, params, states)
         steps = _counted(xp, optimizer, group, params, scaling.get("found"))
-        multi_tensor.adam(xp, table, _rate(xp, group, params[0]), steps, betas=group["betas"], eps=group["eps"], weight_decay=group["weight_decay"],
-                          decoupled=group["decoupled_weight_decay"], maximize=group["maximize"], **scaling)
+        multi_tensor.adam(xp, table, _numbers(xp, optimizer, group, _of_adam), steps, decoupled=group["decoupled_weight_decay"],
+                          maximize=group["maximize"], **scaling)
     _written(params, states, optimizer)
     return True
 
@@ -93,12 +94,50 @@ def _table(xp, optimizer, params, states):
     return last[1]
 
 
-def _rate(xp, group, param):
-    """The learning rate as a device array of one element."""
-    lr, kind = group["lr"], multi_tensor.computing(param._data)
-    if isinstance(lr, Tensor):
-        return xp.asarray(lr._data).reshape(-1).astype(kind, copy=False)
-    return xp.asarray(np.array([lr], kind))
+def _of_sgd(group):
+    return group["lr"], group["momentum"], group["weight_decay"]
+
+
+def _of_adam(group):
+    return group["lr"], *group["betas"], group["eps"], group["weight_decay"]
+
+
+class _Numbers:
+    """The hyperparameters of a group as a device array of float64, and what it holds: a copy from the host only when one has changed."""
+
+    def __init__(self, xp, values):
+        self.xp, self.values, self.array = xp, values, upload(xp, np.array(values, np.float64))
+
+    def become(self, values):
+        """Hold `values` from here on, in the order of the current stream."""
+        if values != self.values:
+            self.values = values
+            self.array[...] = self.xp.asarray(np.array(values, np.float64))
+
+
+_NUMBERS = weakref.WeakKeyDictionary()  # optimizer: {number of a group: _Numbers}
+
+
+def _numbers(xp, optimizer, group, read):
+    """`read(group)` in device memory.  A captured step reads it there at each replay, and before each it is brought up to date.
+
+    A learning rate that is a tensor is copied on the device, whenever the step runs.
+    """
+    def values():
+        return tuple([0.0 if isinstance(v, Tensor) else float(v) for v in read(group)])
+    kept = _NUMBERS.setdefault(optimizer, {})
+    place = next(i for i, other in enumerate(optimizer.param_groups) if other is group)
+    held = kept.get(place)
+    if held is None:
+        held = kept[place] = _Numbers(xp, values())
+    elif state.capture is None:
+        held.become(values())
+    if state.stepper is not None:
+        state.stepper.before_replays(lambda: held.become(values()))
+    if isinstance(group["lr"], Tensor):
+        held.values = None  # not what the host knows
+        held.array[:1] = xp.asarray(group["lr"]._data).reshape(-1)
+    return held.array
 
 
 def _counted(xp, optimizer, group, params, found):
@@ -109,7 +148,7 @@ def _counted(xp, optimizer, group, params, found):
     else:
         for c in counters:
             c._data[...] += 1
-        steps = xp.asarray(np.array([float(c._data) for c in counters], multi_tensor.computing(params[0]._data)))
+        steps = upload(xp, np.array([float(c._data) for c in counters], multi_tensor.computing(params[0]._data)))
     for c in counters:
         count_write(c)
     return steps

@@ -1,9 +1,8 @@
 """What the optimizers here share: their `step` is an update rule applied to one parameter after another."""
 from .._backends.sparse_ import SparseArray
 from .._core.modes import enable_grad, no_grad, set_grad_enabled
-from .._core.tensor import Tensor
 from . import _one_launch
-from ._hyper import advance, check_fused, scalar_state
+from ._hyper import advance, check_fused
 from ._multi_tensor import takes_scale
 from .optimizer import Optimizer
 
@@ -108,7 +107,4 @@ class RuleOptimizer(Optimizer):
 
     def count_step(self, state, param, group):
         """Count one update of `param`.  Returns the new number of updates, as a float or a device scalar."""
-        step = state.get("step")
-        if step is None or not isinstance(step, Tensor):
-            state["step"] = scalar_state(step or 0.0, group, param)
         return advance(state, param, group)

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from .._core.hooks import RemovableHandle
 from .._core.tensor import Tensor
 from .._dtypes import float32
+from .._state import state
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required"]
 
@@ -39,8 +40,10 @@ def _with_hooks(step):
     def hooked(self, *args, **kwargs):
         if self._stepping:
             return step(self, *args, **kwargs)
-        self._stepping = True
+        self._stepping, record = True, state.stepper
         try:
+            if record is not None:
+                record.begin(self)
             for hook in (*_pre_hooks.values(), *self._optimizer_step_pre_hooks.values()):
                 changed = hook(self, (self, *args), kwargs)
                 if changed is not None:
@@ -54,6 +57,8 @@ def _with_hooks(step):
         finally:
             self._stepping = False
             self.step_called = True
+            if record is not None:
+                record.end(self)
     hooked.counts_steps = hooked.hooked = True
     return hooked
 

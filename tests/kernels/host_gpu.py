@@ -13,6 +13,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+import types
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from ringgrad import _backends, kernels
 from ringgrad._backends import BACKENDS
 from ringgrad._core.op import REGISTRY
 
+__name__ = "cupy.host_gpu"  # in tracebacks these frames are CuPy's
 HERE = Path(__file__).parent / "host"
 TIMEOUT_S = 180
 ERRORS = {1: "a barrier was not reached by all threads of its block or warp", 2: "the grid or block is empty or too large"}
@@ -51,6 +53,9 @@ class Device:
 
     id = 0
 
+    def __init__(self, index=None):
+        pass
+
     def __enter__(self):
         return self
 
@@ -63,17 +68,18 @@ def compiler():
     return shutil.which("g++")
 
 
-def on_device(value):
+def on_device(value, kind=DeviceArray):
     """NumPy's results as arrays of the device, scalars too: CuPy knows only 0-d arrays."""
     if isinstance(value, (tuple, list)):
-        return type(value)(map(on_device, value))
-    return np.asarray(value).view(DeviceArray) if isinstance(value, (np.ndarray, np.generic)) else value
+        return type(value)([on_device(v, kind) for v in value])
+    return np.asarray(value).view(kind) if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 class device:  # noqa: N801 - used like a module
     """NumPy's functions on DeviceArrays, and RawModule."""
 
     ndarray = DeviceArray
+    cuda = types.SimpleNamespace(Device=Device)
 
     def __init__(self, folder, sanitize=False):
         self.folder, self.sanitize, self.modules, self.launched = Path(folder), sanitize, {}, set()
@@ -91,12 +97,12 @@ class device:  # noqa: N801 - used like a module
         """An array full of nan, or of the largest odd number."""
         out = np.empty(shape, dtype)
         out.reshape(-1).view(np.uint8)[...] = 0xff if out.dtype.kind != "b" else 1
-        return out.view(DeviceArray)
+        return out.view(self.ndarray)
 
     def place(self, array):
         """An array on the device in memory of its own, with the strides of `array`."""
         base = array if array.base is None or not isinstance(array.base, np.ndarray) else array.base
-        copy = base.copy().view(DeviceArray)
+        copy = base.copy().view(self.ndarray)
         return copy[..., ::2] if base is not array and array.shape != base.shape else copy
 
     def empty_like(self, x, dtype=None):
@@ -108,6 +114,10 @@ class device:  # noqa: N801 - used like a module
         if code not in self.modules:
             self.modules[code] = Module(self, code)
         return self.modules[code]
+
+    def submit(self, work, arrays):
+        """Do a piece of work on some arrays: here at once (host_capture.py may write it down instead)."""
+        work()
 
 
 class Module:
@@ -128,9 +138,12 @@ class Module:
             kept = [_argument(name, i, a, code, expected[i + 1:i + 5] == STRIDED) for i, (a, code) in enumerate(zip(arguments, expected))]
             pointers = (ctypes.c_void_p * len(kept))(*(ctypes.addressof(k) for k in kept))
             sizes = [(ctypes.c_uint * 3)(*([*size, 1, 1][:3])) for size in (grid, block)]
-            error = launch(*sizes, pointers)
             self.xp.launched.add(name)
-            assert not error, f"{name}: {ERRORS[error]}"
+
+            def work():
+                error = launch(*sizes, pointers)
+                assert kept and not error, f"{name}: {ERRORS[error]}"
+            self.xp.submit(work, [a for a in arguments if isinstance(a, DeviceArray)])
         return run
 
     def backwards(self, on):
@@ -143,7 +156,7 @@ def _argument(name, i, a, code, strided):
     if code.startswith("*"):
         if a is None or isinstance(a, np.intp) and not a:
             return ctypes.c_void_p(0)
-        assert type(a) is DeviceArray, f"{name}: argument {i} is {type(a)}, not an array on the device"
+        assert isinstance(a, DeviceArray), f"{name}: argument {i} is {type(a)}, not an array on the device"
         found = CODES.get(a.dtype.name, a.dtype.str[1:])
         assert found == code[1:], f"{name}: argument {i} is an array of {a.dtype} but the kernel reads {code[1:]}"
         assert a.flags.c_contiguous or strided, f"{name}: argument {i} is not contiguous"
@@ -160,8 +173,8 @@ def build(code, names, folder, sanitize):
     if not library.exists():
         launchers = "\n".join(f"LAUNCHER({name}, {name})" for name in names)
         (Path(folder) / f"{stem}.cpp").write_text(f'#include "emulator.hpp"\n#define EMULATED\n{code}\n{launchers}\n')
-        command = [compiler(), "-std=c++17", "-O1", "-ffp-contract=off", "-w", f"-I{HERE}", *options, "-shared", "-fPIC", f"{stem}.cpp",
-                   "-o", library.name]
+        command = [compiler(), "-std=c++17", "-O1", "-ffp-contract=off", "-w", f"-I{HERE}", *options, "-shared", "-fPIC", "-Wl,-Bsymbolic",
+                   f"{stem}.cpp", "-o", library.name]
         result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
         assert result.returncode == 0, result.stderr
     return library
@@ -171,18 +184,18 @@ def build(code, names, folder, sanitize):
 class Backend:
     """What `ringgrad._backends.cupy_` is for CuPy, for the emulated device."""
 
-    name, Array, ARRAY_TYPES, COMPUTES_HALF_IN_FLOAT32 = "cupy", DeviceArray, (DeviceArray,), False
+    name, COMPUTES_HALF_IN_FLOAT32 = "cupy", False
 
     def __init__(self, xp):
-        self.xp = xp
+        self.xp, self.Array, self.ARRAY_TYPES = xp, xp.ndarray, (xp.ndarray,)
 
     def asarray(self, x, dtype=None):
         return self.xp.asarray(x, dtype=dtype)
 
-    def from_host(self, array, index=None, stream=None):
+    def from_host(self, array, index=None, non_blocking=False):
         return self.xp.array(array)
 
-    def to_host(self, array):
+    def to_host(self, array, non_blocking=False):
         return array.get()
 
     def move(self, array, index):
@@ -210,18 +223,20 @@ class Backend:
 class plugged:  # noqa: N801 - used with `with`
     """Inside the block, DeviceArrays are CUDA tensors and the kernels of ringgrad run on them."""
 
+    backend = Backend
+
     def __init__(self, xp):
         self.xp = xp
 
     def __enter__(self):
         self.before = {name: dict(op.overrides) for name, op in REGISTRY.items()}
-        BACKENDS[DeviceArray] = backend = Backend(self.xp)
+        BACKENDS[self.xp.ndarray] = backend = self.backend(self.xp)
         self.load, _backends.load_cuda = _backends.load_cuda, lambda: backend
         kernels.register()
         return self.xp
 
     def __exit__(self, *error):
-        del BACKENDS[DeviceArray]
+        del BACKENDS[self.xp.ndarray]
         _backends.load_cuda = self.load
         for name, overrides in self.before.items():
             REGISTRY[name].overrides = overrides
