@@ -36,10 +36,21 @@ class Owner(Protocol):
 
 
 class NcclPending(Pending):
-    """An operation on the group's stream.  hold: memory it uses, kept until it is over."""
+    """An operation on the group's stream.  hold: memory it uses, kept until it is over.
 
-    def __init__(self, backend: Owner, record: Record, agreed: "Fingerprint | None", finished: Any, hold: tuple[Any, ...]) -> None:
-        self.backend, self.record, self.agreed, self.finished, self.hold = backend, record, agreed, finished, hold
+    captured: it is written down in a CUDA graph; for the host it is over then, and streams wait for it in the graph.
+    """
+
+    def __init__(
+        self,
+        backend: Owner,
+        record: Record,
+        agreed: "Fingerprint | None",
+        finished: Any,
+        hold: tuple[Any, ...],
+        captured: bool = False,
+    ) -> None:
+        self.backend, self.record, self.agreed, self.finished, self.hold, self.captured = backend, record, agreed, finished, hold, captured
         self.started = time.monotonic()
         self.error: DistBackendError | None = None
 
@@ -48,13 +59,13 @@ class NcclPending(Pending):
         if self.error is not None:
             self.backend.failure_is_told()
             raise self.error
-        return bool(self.finished.done)
+        return self.captured or bool(self.finished.done)
 
     def look(self) -> bool:
         """Read the fingerprints' outcome if it is there; True once the operation is over, well or badly."""
         if self.error is None and self.agreed is not None and self.agreed.differs():
             self.backend.stop_for_mismatch(self)
-        return self.error is not None or bool(self.finished.done)
+        return self.error is not None or self.captured or bool(self.finished.done)
 
     def wait(self, timeout_s: float, block_host: bool = False) -> None:
         deadline = time.monotonic() + timeout_s

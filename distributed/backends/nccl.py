@@ -8,6 +8,8 @@
 - A watchdog thread looks at outstanding operations, at NCCL's asynchronous errors and at the time limit; it aborts the communicator, so
   that streams do not hang, and the next call on the group raises what happened (_nccl_watchdog.py). RINGGRAD_NCCL_BLOCKING_WAIT=1
   makes every wait() hold the host instead, so that errors strike where they happen: for debugging.
+- In a CUDA graph's capture the same events bring the group's stream into the graph and back, and the collective is part of every replay.
+  The host cannot look at it there: no fingerprint, no watchdog, no waiting. The communicator must be there before, from a warm-up.
 
 int16, which NCCL does not know, is reduced in int32; booleans as bytes; complex numbers as pairs. NCCL has no bitwise operations on
 integers, no receive from any source, and ignores tags.
@@ -21,6 +23,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+
+from ringgrad._core import hooks
 
 from ..errors import CollectiveMismatchError, DistBackendError, DistTimeoutError
 from ..flight_recorder import Record
@@ -75,6 +79,7 @@ class NcclBackend(Backend):
         self._device = -1
         self._lock = threading.RLock()
         self._in_batch = False
+        self._captured_batch: list[NcclPending] = []
         self._checked = os.environ.get("RINGGRAD_CHECK_COLLECTIVES", "1") != "0"
         self.always_blocks = os.environ.get("RINGGRAD_NCCL_BLOCKING_WAIT", "0") == "1"
         self._fill = self.cupy.ElementwiseKernel("int64 value", "int64 pair", "pair = i == 0 ? value : -value", "ringgrad_fingerprint")
@@ -155,7 +160,7 @@ class NcclBackend(Backend):
         return self._exchange(record, output, data, receives, sends)
 
     def all_to_all(self, record: Record, output: Array, data: Array, output_counts: Sequence[int], counts: Sequence[int]) -> Pending:
-        if self._checked:
+        if self._checked and not self._capturing():
             self._compare_splits(record, output_counts, counts)
         item = data.itemsize
         return self._exchange(record, output, data, [count * item for count in output_counts], [count * item for count in counts])
@@ -223,7 +228,8 @@ class NcclBackend(Backend):
     def end_messages(self) -> None:
         self._binding.group_end()
         self._in_batch = False
-        for pending in self._watchdog.of(self):
+        captured, self._captured_batch = self._captured_batch, []
+        for pending in (*self._watchdog.of(self), *captured):
             if pending.finished.is_open:
                 pending.finished.record(self._stream)
 
@@ -260,19 +266,32 @@ class NcclBackend(Backend):
             self.failure_is_told()
             raise DistBackendError(f"the group cannot be used any more: {self.broken}")
         with self._lock, self.cupy.cuda.Device(array.device.id):
+            captured = self._capturing()
+            if captured and self._communicator is None:
+                raise DistBackendError(
+                    "the first collective of a group makes its communicator, which cannot be captured in a CUDA graph; run one before"
+                )
             comm = self._connected(array.device.id)
             ready = self.cupy.cuda.Event(disable_timing=True)
             ready.record(self.cupy.cuda.get_current_stream())
             self._stream.wait_event(ready)
-            agreed = self._compare(comm, record) if self._checked and not message else None
+            agreed = self._compare(comm, record) if self._checked and not message and not captured else None
             with self._stream:
                 launch(comm, self._stream.ptr)
             finished = Finish(self.cupy)
             if not self._in_batch:
                 finished.record(self._stream)
-            pending = NcclPending(self, record, agreed, finished, hold)
-            self._watchdog.watch(pending)
+            pending = NcclPending(self, record, agreed, finished, hold, captured)
+            if captured:
+                hooks.keep_while_captured(hold, finished)
+                self._captured_batch += [pending] if self._in_batch else []
+            else:
+                self._watchdog.watch(pending)
         return pending
+
+    def _capturing(self) -> bool:
+        """Whether the current stream's work is being captured in a CUDA graph."""
+        return bool(self.cupy.cuda.get_current_stream().is_capturing())
 
     def _compare(self, comm: NcclCommunicator, record: Record) -> Fingerprint:
         import cupyx

@@ -2,6 +2,7 @@
 
 array, written     the memory behind a tensor, and the word that somebody wrote into it
 on_backward_end    a callback at the end of the backward pass that is running
+keep_while_captured    what a captured collective works on
 Tensor.register_post_accumulate_grad_hook and Module.register_forward_pre_hook are the other two, and public.
 """
 from .._state import state
@@ -16,6 +17,12 @@ def array(tensor):
 def written(tensor):
     """Tell autograd that the memory of `tensor` was overwritten, so that a backward pass that saved the old value refuses it."""
     count_write(tensor)
+
+
+def keep_while_captured(*things):
+    """Keep things alive as long as the CUDA graph that is being captured, if one is: its kernels know only addresses."""
+    if state.capture is not None:
+        state.capture.keep(things)
 
 
 def on_backward_end(callback):
