@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .._alert import alert_not_deterministic
 from . import numpy_
 
 name = "sparse"
@@ -112,7 +113,12 @@ class SparseArray:
         xp = dense_backends[type(self.values)].xp
         n = self.pattern.rank
         out = xp.zeros((int(np.prod(self.shape[:n], dtype=np.int64)), *self.shape[n:]), self.dtype)
-        xp.add.at(out, self.pattern.flat, self.values)
+        if self.coalesced:
+            out[self.pattern.flat] = self.values
+        else:
+            if xp is not numpy_.xp:
+                alert_not_deterministic("add_dense_sparse_cuda")
+            xp.add.at(out, self.pattern.flat, self.values)
         return out.reshape(self.shape)
 
     def __setitem__(self, key, other):
@@ -231,7 +237,7 @@ def to_host(array):
     raise TypeError("can't convert Sparse layout tensor to numpy. Use Tensor.to_dense() first.")
 
 
-def from_host(array, index=None, stream=None):
+def from_host(array, index=None, non_blocking=False):
     """NotImplementedError: this is asked for an index that lists places."""
     raise Elsewhere("indexing by lists and arrays")
 

@@ -15,9 +15,12 @@ _settings = {"precision": "highest", "interop": None, "warn_always": False}
 def use_deterministic_algorithms(mode, *, warn_only=False):
     """Ask for operations that give the same bits every time.
 
-    All operations on the CPU do.  On CUDA, sums into repeated indices use atomic additions, whose order varies.  Those of floating-point numbers -
-    scatter_add, scatter_reduce, index_add, the gradients of embedding, gather, index_select and indexing - have another form, sorted by index, which
-    this switch selects.  What runs CuPy's own additions has none: integers, and indices at dimensions that are no neighbours.
+    All operations on the CPU do.  On CUDA, sums into repeated places use atomic additions, whose order varies.  This switch selects sums in the
+    order of their places instead: for the gradients of embedding, indexing, gather, index_select, grid_sample and max_unpool, for index_add,
+    scatter_add, scatter_reduce and index_put; of several values put into one place the last one stays.  What has no such form raises
+    RuntimeError, in torch's words, or warns with warn_only: bincount and histogram with weights, cumsum of floats, dense forms of sparse tensors
+    with repeated places.
+    cuBLAS keeps to one order when CUBLAS_WORKSPACE_CONFIG=:4096:8 is set before the program starts.
     """
     DETERMINISTIC.update(on=bool(mode), warn=bool(warn_only))
 

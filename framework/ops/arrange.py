@@ -1,7 +1,9 @@
 """Elements turned round, shifted, cut along diagonals, seen through windows and strides."""
 import numpy as np
 
+from .._backends.uploads import constant
 from .._core.op import op
+from ._repeated import add_repeated
 from ._run import run, zeros_beside
 from .shape import wrap_dim
 
@@ -196,7 +198,7 @@ def add_strided(xp, x, shape: tuple, strides: tuple, offset: int, layout: tuple)
     places = np.array(offset)
     for n, step in zip(x.shape, strides):
         places = places[..., None] + np.arange(n) * step
-    xp.add.at(memory, xp.asarray(places), x)
+    add_repeated(xp, memory, constant(xp, places), x)
     return strided(xp, memory, shape, layout).copy()
 
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import _dtypes
+from .._alert import alert_not_deterministic
 from .._core.op import op
 from .._core.promotion import refusing, same, to_float
 from .._core.tensor import Tensor
@@ -13,6 +14,8 @@ from .sorting import scan
 @op(promote=same)
 def cumsum(xp, x, axis: int):
     """out[i] = x[0] + ... + x[i] along `axis`; integers and bools in int64."""
+    if xp is not np and x.dtype.kind in "fcV":
+        alert_not_deterministic("cumsum_cuda_kernel")
     return xp.cumsum(x, axis, dtype=sum_type(x)) if x.ndim else x.astype(sum_type(x) or x.dtype)
 
 

@@ -2,6 +2,7 @@
 import numpy as np
 
 from .._core.op import op
+from ._repeated import put_repeated
 from ._run import run, zeros_beside
 from .indexing import add_at, add_into, assign_types
 from .shape import wrap_dim
@@ -85,7 +86,7 @@ def scatter(xp, x, indices, y, axis: int, accumulate: bool = False):
     if accumulate:
         add_into(xp, out, at, tuple(range(x.ndim)), y)
     else:
-        out[tuple(at)] = y
+        put_repeated(xp, out, tuple(at), y)
     return out
 
 

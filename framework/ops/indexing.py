@@ -6,7 +6,9 @@ second are inputs i0, i1, ... like any others, one per dimension in `dims`.
 import numpy as np
 
 from .. import _dtypes
+from .._config import DETERMINISTIC
 from .._core.op import op
+from ._repeated import add_repeated, put_repeated
 from ._run import run, zeros_beside
 
 MOST = 8  # tensors in one index
@@ -180,6 +182,8 @@ def _add_on_device(xp, out, where, values):
     dtype = out.dtype
     if dtype == np.int64:
         xp.add.at(out.view(np.uint64), where, values.astype(np.uint64))
+    elif DETERMINISTIC["on"] and dtype.kind in "fcV":
+        add_repeated(xp, out, where, values)
     elif dtype.itemsize <= 2 and dtype != np.float16:
         wide = out.astype(np.float32 if dtype.kind == "V" else np.int32)
         xp.add.at(wide, where, values.astype(wide.dtype))
@@ -217,7 +221,7 @@ def index_put(xp, x, y, i0, i1=None, i2=None, i3=None, i4=None, i5=None, i6=None
         if accumulate:
             add_into(xp, out, indices, dims, y)
         else:
-            out[_full_index(x.ndim, indices, dims)] = y
+            put_repeated(xp, out, _full_index(x.ndim, indices, dims), y)
     except IndexError as error:
         raise _recast(error) from None
     except ValueError:

@@ -4,6 +4,7 @@ import math
 import numpy as np
 
 from .. import _dtypes
+from .._alert import alert_not_deterministic
 from .._core.op import op
 from .._core.promotion import refusing, same, to_float
 
@@ -105,6 +106,8 @@ def isin(xp, x, y, invert: bool = False):
 @op(fast=False, syncs=True)
 def histogram_counts(xp, x, weights=None, edges: tuple = ()):
     """How many elements of `x`, or the sum of their weights, lie in each bin; the last bin includes its upper edge.  -> (len(edges) - 1)"""
+    if weights is not None and xp is not np:
+        alert_not_deterministic("histogramdd")
     bounds = xp.asarray(edges, dtype=np.float64)
     flat = x.reshape(-1).astype(np.float64)
     inside = (flat >= bounds[0]) & (flat <= bounds[-1])

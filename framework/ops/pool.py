@@ -5,9 +5,11 @@ import math
 import numpy as np
 
 from .._backends import BACKENDS
+from .._backends.uploads import constant
 from .._core.op import op
 from ._layer_types import floats_only
 from ._masked import kept
+from ._repeated import add_repeated
 from ._run import run
 
 BLOCK = 1 << 17  # elements that are worked on at a time on the CPU
@@ -176,7 +178,8 @@ def spread_to_indices(xp, x, indices, shape: tuple = ()):
     """Add each element of x: (N, C, *out) to the flat spatial place that `indices` names, in zeros of `shape`: (N, C, *in)."""
     y = xp.zeros((*shape[:2], math.prod(shape[2:])), x.dtype)
     n, c = np.ogrid[:shape[0], :shape[1]]
-    xp.add.at(y, (xp.asarray(n)[..., None], xp.asarray(c)[..., None], indices.reshape(*shape[:2], -1)), x.reshape(*shape[:2], -1))
+    n, c = constant(xp, n), constant(xp, c)
+    add_repeated(xp, y, (n[..., None], c[..., None], indices.reshape(*shape[:2], -1)), x.reshape(*shape[:2], -1))
     return y.reshape(shape)
 
 
@@ -254,7 +257,7 @@ def _divisors(xp, sizes, out, kernel, stride, padding, count_include_pad, overri
     total = np.ones((), np.int64)
     for axis, c in enumerate(counts):
         total = total * c.reshape(-1, *(1,) * (len(counts) - axis - 1))
-    return xp.asarray(total.astype(dtype))
+    return constant(xp, total.astype(dtype))
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._core.op import op
 from .._core.promotion import same
+from ._repeated import add_repeated
 from ._run import run
 
 
@@ -52,7 +53,7 @@ def write_at(xp, x, weights, at, size: int = 0):
     out = xp.zeros(n * c * size, x.dtype)
     rows = (xp.arange(n * c) * size).reshape(n, c, 1)
     for k in range(at.shape[1]):
-        xp.add.at(out, (rows + at[:, k, None]).reshape(-1), (x * weights[:, k, None]).reshape(-1))
+        add_repeated(xp, out, (rows + at[:, k, None]).reshape(-1), (x * weights[:, k, None]).reshape(-1))
     return out.reshape(n, c, size)
 
 

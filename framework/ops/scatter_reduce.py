@@ -7,6 +7,7 @@ from .. import _dtypes
 from .._backends import BACKENDS
 from .._core.op import op
 from .._core.tensor import Tensor
+from ._repeated import add_repeated
 from ._run import run, zeros_beside
 from .gathering import add_along_axis, everywhere, scatter, take_along_axis
 
@@ -32,7 +33,10 @@ def _start(reduce, dtype):
 
 def _gather_into(xp, out, at, y, reduce):
     """out[at] = reduce(out[at], y), where places may repeat."""
-    ufunc = {"sum": xp.add, "mean": xp.add, "prod": xp.multiply, "amax": xp.maximum, "amin": xp.minimum}[reduce]
+    if reduce in ("sum", "mean"):
+        add_repeated(xp, out, at, y)
+        return
+    ufunc = {"prod": xp.multiply, "amax": xp.maximum, "amin": xp.minimum}[reduce]
     if xp is np or reduce != "prod":
         ufunc.at(out, at, y)
         return

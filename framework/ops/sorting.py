@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 
+from .._alert import alert_not_deterministic
 from .._core.op import op
 from ._run import run
 from .gathering import add_along_axis, everywhere, take_along_axis
@@ -200,5 +201,7 @@ def searchsorted(xp, x, y, right: bool = False):
 @op(syncs=True, fast=False)
 def bincount(xp, x, weights=None, minlength: int = 0):
     """How often each of 0, 1, 2, ... occurs in `x`, or the sum of its weights.  (n) -> (max(x) + 1, at least minlength)"""
+    if weights is not None and xp is not np:
+        alert_not_deterministic("_bincount_cuda")
     counts = xp.bincount(x, weights, minlength)
     return counts.astype(np.int64 if weights is None else weights.dtype if weights.dtype.kind == "f" else np.float64, copy=False)

@@ -13,6 +13,7 @@ from .._core.op import op
 from .._core.tensor import Tensor, unwrap, wrap
 from .._numba import available
 from ._layer_types import like_first
+from ._repeated import add_repeated
 from ._run import run
 from .embedding import embedding as EMBEDDING  # noqa: N812 - the op's record
 from .matmul import one_type
@@ -93,7 +94,7 @@ def _(xp, g, x_shape, at):
 def add_segments(xp, x, at: Any, count: int):
     """pick_rows, transposed: row i of x: (m, *) is added to row at[i] of zeros -> (count, *)."""
     y = xp.zeros((count, *x.shape[1:]), x.dtype)
-    xp.add.at(y, at, x)
+    add_repeated(xp, y, at, x)
     return y
 
 
@@ -113,7 +114,7 @@ def sparse_mm(xp, x, y, pattern: Any, transposed: bool = False):
     """The product of a sparse matrix (n, k) with values x: (nnz) and a dense one.  y: (k, m) -> (n, m);  transposed: y: (n, m) -> (k, m)"""
     order, rows, columns, starts = _by_row(pattern, transposed)
     out = xp.zeros((len(starts) - 1, y.shape[1]), y.dtype)
-    xp.add.at(out, rows, (x if order is None else x[order])[:, None] * y[columns])
+    add_repeated(xp, out, rows, (x if order is None else x[order])[:, None] * y[columns])
     return out
 
 
