@@ -91,7 +91,7 @@ def train(compiled, build, optimizer, schedule, data, inside=True, **options):
 
 
 @pytest.mark.parametrize(("build", "optimizer"), [
-    (mlp, "SGD"), (cnn, "AdamW"), *[pytest.param(b, o, marks=pytest.mark.slow) for b in (mlp, cnn) for o in ("AMSGrad", "momentum", "RMSprop")]])
+    (mlp, "SGD"), (cnn, "AdamW"), *[pytest.param(b, o, marks=pytest.mark.slow) for b in (mlp, cnn) for o in ("AMSGrad", "momentum")]])
 def test_captured_steps_are_the_steps(xp, build, optimizer):
     """Dropout's numbers go on, clipping is clipping, and what the schedule says reaches the graph."""
     data = batches(9)
@@ -111,9 +111,9 @@ def test_schedules_move_what_a_graph_reads(xp, schedule, inside):
     assert sum(kind.captures for kind in captured[3].values()) == 1
 
 
-@pytest.mark.parametrize("optimizer", ["NAdam", *[pytest.param(o, marks=pytest.mark.slow) for o in ("Adagrad", "RAdam", "ASGD", "Adamax")]])
+@pytest.mark.parametrize("optimizer", ["NAdam", *[pytest.param(o, marks=pytest.mark.slow) for o in ("RMSprop", "Adagrad", "RAdam", "ASGD", "Adamax")]])
 def test_optimizers_that_compute_on_the_host_do_so_on_the_device(xp, optimizer):
-    """Their numbers are of float32 then, in place of Python's: the last bits may differ."""
+    """By their rule, with numbers of float32, in place of one launch with Python's numbers: the last bits may differ."""
     data = batches(8)
     plain, captured = (train(c, mlp, optimizer, "steps", data) for c in (False, True))
     np.testing.assert_allclose(captured[0], plain[0], rtol=1e-5)
