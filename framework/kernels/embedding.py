@@ -34,8 +34,8 @@ KERNEL embedding_sorted(const T* x, const i64* sorted, const i64* order, const A
 ATOMIC = r"""
 KERNEL embedding_atomic(const T* x, const i64* indices, const A* factors, T* y, i64 total, i64 n, i64 rows) {
     EACH_ELEMENT(i, total) {
-        i64 at = i / n, row = indices[at];
-        if (row >= 0 && row < rows) atomicAdd(&y[row * n + i % n], factors ? (A)x[i] * factors[at] : (A)x[i]);
+        i64 at = quotient(i, n), row = indices[at];
+        if (row >= 0 && row < rows) atomicAdd(&y[row * n + i - at * n], factors ? (A)x[i] * factors[at] : (A)x[i]);
     }
 }
 """

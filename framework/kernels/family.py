@@ -6,6 +6,7 @@ A family is one text, compiled once per float type on first use and cached on di
     KERNEL   extern "C" __global__ void;  i64  long long
     each, each_pack, map1, map2   loops of a row's threads over its elements, 16 bytes at a time where the row allows it
     row_sum, row_max   reductions over the threads of a row, the result in all of them
+    quotient, rest   / and %, in 32 bits where the numbers allow it
 
 A row's threads are blockDim.x (a multiple of 32); with blockDim.x == 32 a block takes blockDim.y rows, a warp each.  tests/kernels runs the
 same texts on the host.  Compiled and emulated, not run on a device yet.
@@ -131,6 +132,10 @@ __device__ inline A larger(A a, A b) { return a > b || a != a ? a : b; }  // nan
     }
 OVER_A_ROW(row_sum, (A)0, v + w)
 OVER_A_ROW(row_max, -INF, larger(v, w))
+
+// Divisions of 32 bits where the numbers allow it: they take a third of the time.
+__device__ inline i64 quotient(i64 a, i64 b) { return (u64)(a | b) >> 32 ? a / b : (i64)((unsigned)a / (unsigned)b); }
+__device__ inline i64 rest(i64 a, i64 b) { return (u64)(a | b) >> 32 ? a % b : (i64)((unsigned)a % (unsigned)b); }
 
 #define EACH_ROW(row, rows) \
     for (i64 row = (i64)blockIdx.x * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.x * blockDim.y)

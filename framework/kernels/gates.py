@@ -24,14 +24,14 @@ KERNEL gate(const T* x, i64 x0, const T* z, i64 z0, i64 pitch, T* y, i64 rows, i
     if (packs(x + x0, n) && packs(z + z0, n) && packs(y, n) && packs(x, pitch)) {
         i64 each = n / WIDE;
         EACH_ELEMENT(i, rows * each) {
-            i64 row = i / each, at = row * pitch + (i - row * each) * WIDE;
+            i64 row = quotient(i, each), at = row * pitch + (i - row * each) * WIDE;
             Pack a = *(const Pack*)(x + x0 + at), b = *(const Pack*)(z + z0 + at);
             for (int j = 0; j < WIDE; ++j) a.v[j] = (T)(activated((A)a.v[j], kind) * (A)b.v[j]);
             ((Pack*)y)[i] = a;
         }
     } else {
         EACH_ELEMENT(i, rows * n) {
-            i64 row = i / n, at = row * pitch + i - row * n;
+            i64 row = quotient(i, n), at = row * pitch + i - row * n;
             y[i] = (T)(activated((A)x[x0 + at], kind) * (A)z[z0 + at]);
         }
     }
@@ -42,7 +42,7 @@ KERNEL gate_backward(const T* g, const T* x, i64 x0, const T* z, i64 z0, i64 pit
     if (packs(x + x0, n) && packs(z + z0, n) && packs(g, n) && packs(gx + x0, n) && packs(gz + z0, n) && packs(x, pitch)) {
         i64 each = n / WIDE;
         EACH_ELEMENT(i, rows * each) {
-            i64 row = i / each, at = row * pitch + (i - row * each) * WIDE;
+            i64 row = quotient(i, each), at = row * pitch + (i - row * each) * WIDE;
             Pack a = *(const Pack*)(x + x0 + at), b = *(const Pack*)(z + z0 + at), p = ((const Pack*)g)[i];
             for (int j = 0; j < WIDE; ++j) {
                 A v = (A)a.v[j], w = (A)b.v[j], s = (A)p.v[j];
@@ -54,7 +54,7 @@ KERNEL gate_backward(const T* g, const T* x, i64 x0, const T* z, i64 z0, i64 pit
         }
     } else {
         EACH_ELEMENT(i, rows * n) {
-            i64 row = i / n, at = row * pitch + i - row * n;
+            i64 row = quotient(i, n), at = row * pitch + i - row * n;
             A v = (A)x[x0 + at], w = (A)z[z0 + at], s = (A)g[i];
             gx[x0 + at] = (T)(s * w * slope(v, kind));
             gz[z0 + at] = (T)(s * activated(v, kind));

@@ -310,7 +310,12 @@ def _count(x, axis):
 def mean_forward(xp, x, axis=None, keepdims=False):
     """The op `mean` on CuPy arrays."""
     out = over(xp, x, "sum", axis, keepdims, 1 / _count(x, axis)) if x.size else None
-    return mean.forward(xp, x, axis, keepdims) if out is None else out
+    return _as(x, mean.forward(xp, x, axis, keepdims)) if out is None else out
+
+
+def _as(x, out):
+    """The formula's result in the type of a half-precision `x`, whatever the array library makes of it beside a number."""
+    return out.astype(x.dtype) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else out
 
 
 def _variance(xp, x, axis, correction, keepdims):
@@ -339,7 +344,7 @@ def norm_forward(xp, x, ord=2, axis=None, keepdims=False):  # noqa: A002 - NumPy
     """The op `vector_norm` on CuPy arrays: orders 1 and 2."""
     out = over(xp, x, "sizes" if ord == 1 else "squares", axis, keepdims, wide=True) if ord in (1, 2) else None
     if out is None:
-        return vector_norm.forward(xp, x, ord, axis, keepdims)
+        return _as(x, vector_norm.forward(xp, x, ord, axis, keepdims))
     return (out if ord == 1 else xp.sqrt(out)).astype(x.dtype, copy=False)
 
 

@@ -14,10 +14,10 @@ struct Bin { i64 region; int channel, i, j, image, n_y, n_x; double y, x, high, 
 
 __device__ inline Bin bin_of(i64 at, const double* rois, int channels, int bins_y, int bins_x, double scale, int samples, int aligned) {
     Bin b;
-    b.j = (int)(at % bins_x); at /= bins_x;
-    b.i = (int)(at % bins_y); at /= bins_y;
-    b.channel = (int)(at % channels);
-    b.region = at / channels;
+    b.j = (int)rest(at, bins_x); at = quotient(at, bins_x);
+    b.i = (int)rest(at, bins_y); at = quotient(at, bins_y);
+    b.channel = (int)rest(at, channels);
+    b.region = quotient(at, channels);
     const double* r = rois + 5 * b.region;
     double off = aligned ? 0.5 : 0.0;
     b.image = (int)r[0];

@@ -12,12 +12,12 @@ KERNEL rotary(const T* x, const A* cosines, const A* sines, T* y, i64 rows, int 
               int interleaved, A sign) {
     int each = d - r;
     EACH_ELEMENT(i, rows * each) {
-        i64 row = i / each;
+        i64 row = quotient(i, each);
         int j = (int)(i - row * each);
         const T* from = x + row * d;
         T* to = y + row * d;
         if (j >= r) { to[r + j] = from[r + j]; continue; }
-        i64 at = (row / inner % size * step + row % inner * unit) * r + j;
+        i64 block = quotient(row, inner), at = (rest(block, size) * step + (row - block * inner) * unit) * r + j;
         int p = interleaved ? 2 * j : j, q = interleaved ? p + 1 : j + r;
         A c = cosines[at], s = sign * sines[at], a = (A)from[p], b = (A)from[q];
         to[p] = (T)(a * c - b * s);

@@ -38,9 +38,9 @@ __device__ inline void combine(A* at, A v, int what) {
 
 // x: (outer, m, inner), or null for ones;  index: (m), or (each) of the shape of x;  out: (outer, n, inner), of which places outside are none.
 __device__ inline i64 place(const i64* index, i64 i, i64 m, i64 n, i64 inner, int each) {
-    i64 j = i / inner, at = index[each ? i : j % m];
+    i64 j = quotient(i, inner), o = quotient(j, m), at = index[each ? i : j - o * m];
     if (at < 0) at += n;
-    return at < 0 || at >= n ? -1 : (j / m * n + at) * inner + i % inner;
+    return at < 0 || at >= n ? -1 : (o * n + at) * inner + (i - j * inner);
 }
 KERNEL scatter_atomic(const T* x, const i64* index, A* out, i64 total, i64 m, i64 n, i64 inner, int each, int what) {
     EACH_ELEMENT(i, total) {
@@ -58,7 +58,7 @@ KERNEL scatter_fill(const i64* index, A* out, i64 total, i64 m, i64 n, i64 inner
 // Rows of `n` elements of x, in the order `order` of the rows of out, `sorted`, that they go to.  The first of a run of equal ones owns the row.
 KERNEL scatter_sorted(const T* x, const i64* sorted, const i64* order, A* out, i64 count, i64 n, int what) {
     EACH_ELEMENT(i, count * n) {
-        i64 at = i / n, c = i % n, row = sorted[at];
+        i64 at = quotient(i, n), c = i - at * n, row = sorted[at];
         if (row < 0 || (at && sorted[at - 1] == row)) continue;
         A v = out[row * n + c];
         for (i64 k = at; k < count && sorted[k] == row; ++k) v = combined(v, (A)x[order[k] * n + c], what);
@@ -122,8 +122,28 @@ def _along(xp, indices, y, shape, axis):
     return Places(xp, indices, shape[axis] and indices.shape[axis], shape[axis], math.prod(shape[axis + 1:]), indices.size, True)
 
 
+def _corner(indices, shape, axis):
+    """Where indices that are smaller than `shape` beside `axis` read and write: slices of that shape; None where they fit."""
+    axis %= max(len(shape), 1)
+    if indices.ndim != len(shape) or all(a == b for d, (a, b) in enumerate(zip(indices.shape, shape)) if d != axis):
+        return None
+    return tuple([slice(None) if d == axis else slice(n) for d, n in enumerate(indices.shape)])
+
+
+def _in_corner(xp, x, corner, part):
+    """`x` (an array) with `part` at `corner`."""
+    out = x.copy()
+    out[corner] = part
+    return out
+
+
 def along_axis(xp, x, indices, shape, axis):
     """The op `add_along_axis` on CuPy arrays."""
+    corner = _corner(indices, shape, axis) if FAMILY.takes(x) else None
+    if corner is not None:
+        out = xp.zeros(tuple(shape), x.dtype)
+        out[corner] = along_axis(xp, x, indices, out[corner].shape, axis)
+        return out
     places = _along(xp, indices, x, shape, axis) if FAMILY.takes(x) else None
     return add_along_axis.forward(xp, x, indices, shape, axis) if places is None else _sum_at(xp, places, x, tuple(shape))
 
@@ -132,6 +152,9 @@ def scatter_forward(xp, x, indices, y, axis, accumulate=False):
     """The op `scatter` on CuPy arrays."""
     places = None
     if accumulate and FAMILY.takes(x) and type(y) is xp.ndarray and y.dtype == x.dtype and y.size:
+        corner = _corner(indices, x.shape, axis)
+        if corner is not None:
+            return _in_corner(xp, x, corner, scatter_forward(xp, x[corner], indices, y, axis, True))
         if y.shape != indices.shape:
             y = y[tuple([slice(n) for n in indices.shape])] if y.ndim == indices.ndim else xp.broadcast_to(y, indices.shape)
         places = _along(xp, indices, y, x.shape, axis)
@@ -176,6 +199,9 @@ def reduce_forward(xp, x, indices, y, axis, reduce, include_self=True):
     """The op `scatter_reduce` on CuPy arrays."""
     if FAMILY.takes(x) and type(y) is xp.ndarray and y.ndim == indices.ndim and y.shape != indices.shape:
         y = y[tuple([slice(n) for n in indices.shape])]
+    corner = _corner(indices, x.shape, axis) if FAMILY.takes(x) and indices.size else None
+    if corner is not None:
+        return _in_corner(xp, x, corner, reduce_forward(xp, x[corner], indices, y, axis, reduce, include_self))
     places = _along(xp, indices, y, x.shape, axis) if FAMILY.takes(x) and type(y) is xp.ndarray and indices.size else None
     if places is None:
         return scatter_reduce.forward(xp, x, indices, y, axis, reduce, include_self)

@@ -91,6 +91,8 @@ class device:  # noqa: N801 - used like a module
 
         def call(*args, **kwargs):
             return on_device(value(*args, **kwargs))
+        if isinstance(value, np.ufunc):
+            call.at = value.at
         return call
 
     def empty(self, shape, dtype=np.float32):

@@ -210,7 +210,7 @@ def sanitized(folder, what, run_command):
         pytest.skip("g++ has no address sanitizer here")
     environment = {**os.environ, "LD_PRELOAD": ":".join(libraries), "ASAN_OPTIONS": "detect_leaks=0", "RINGGRAD_KEEP_MEMORY": "0",
                    "PYTHONMALLOC": "malloc", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return run_command([sys.executable, str(HERE / "sanitized.py"), str(folder), what], 300, environment)
+    return run_command([sys.executable, str(HERE / "sanitized.py"), str(folder), what], 600, environment)
 
 
 @pytest.mark.slow
