@@ -1,7 +1,7 @@
 """Attention and its gradients as graphs for cuDNN, which knows them and computes them without the softmax in memory.
 
-Forward, from q, k and v:        o = dropout(softmax(scale * q k^T)) v,  stats = log(sum(exp(scale * q k^T)))  per query
-Backward, from do besides:       p = exp(scale * q k^T - stats),  dv = dropout(p)^T do,  ds = p * (dropout'(do v^T) - sum(do * o)),
+Forward, from q, k and v:        o = dropout(softmax(scale * q k^T + bias)) v,  stats = log(sum(exp(scale * q k^T + bias)))  per query
+Backward, from do besides:       p = exp(scale * q k^T + bias - stats),  dv = dropout(p)^T do,  ds = p * (dropout'(do v^T) - sum(do * o)),
                                  dq = scale * ds k,  dk = scale * ds^T q
 
 Dao 2023, arXiv:2307.08691.  The order of operations is the one by which the library recognises the pattern.
@@ -26,6 +26,7 @@ class Attention(NamedTuple):
 
     dq, dk, dv  the gradients, in the same form;  do is laid out as o
     backward  whether they are computed, and not o
+    bias      added to the scaled scores: (B or 1, H or 1, L, S) and its steps, 0 where it is repeated; None for none
     causal    queries look at no later keys
     dropout   the probability with which a weight becomes 0
     same_bits only ways that give the same bits every time
@@ -40,6 +41,7 @@ class Attention(NamedTuple):
     dq: tuple
     dk: tuple
     dv: tuple
+    bias: tuple | None
     causal: bool
     dropout: float
     same_bits: bool
@@ -49,8 +51,9 @@ class Attention(NamedTuple):
         return self.same_bits and NONDETERMINISTIC in notes
 
     def draw(self, library):
-        """The Graph.  Its tensors in memory: q, k, v, o, stats (float32) and by value scale, keep_scale (1 / (1 - dropout)); seed and offset of the
-        dropout; backward also do, dq, dk, dv, keep (1 - dropout), and room for sums (B, H, L) and dq_sum (B, H, L, D) in float32."""
+        """The Graph.  Its tensors in memory: q, k, v, o, bias, stats (float32), and by value scale, nothing (-infinity), keep_scale
+        (1 / (1 - dropout)); seed and offset of the dropout; backward also do, dq, dk, dv, keep (1 - dropout), and room for sums (B, H, L) and
+        dq_sum (B, H, L, D) in float32."""
         drawn = _Drawn(library, self)
         (drawn.backward if self.backward else drawn.forward)()
         return drawn.graph
@@ -119,9 +122,11 @@ class _Drawn:
         return self.graph.pointwise(mode, self.graph.tensor(*self.scores), x, b)
 
     def _scaled_scores(self, q, k):
+        """The scores as they are before the mask of later keys."""
         scores = self._product(q, k, self.graph.tensor(*self.scores))
         self.scale = self._number("scale")
-        return self._new(MUL, scores, self.scale)
+        scores = self._new(MUL, scores, self.scale)
+        return scores if self.what.bias is None else self._new(ADD, scores, self._input("bias"))
 
     def _scores(self, q, k):
         return self._causal(self._scaled_scores(q, k))

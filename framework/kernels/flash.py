@@ -9,6 +9,7 @@ from .._backends import BACKENDS
 from .._config import ATTENTION, DETERMINISTIC
 from .._libraries import choice
 from .._libraries.attention import Attention
+from ..ops._layout import steps
 from ..ops.flash_attention import HALVES, LARGE, flash_attention, for_each_head, for_one_head, fused
 from . import attention
 
@@ -18,22 +19,32 @@ _PLANS, _lock = {}, threading.Lock()
 
 # -- by cuDNN ----------------------------------------------------------------------------------------------------------
 
-def _plan(xp, q, k, v, causal, dropout, backward):
-    """A plan, or None where cuDNN has none for such arrays.  q, k, v: four dimensions."""
+def _plan(xp, q, k, v, bias, causal, dropout, backward):
+    """A plan, or None where cuDNN has none for such arrays.  q, k, v: four dimensions;  bias: the shape of a contiguous array, or None."""
     planner = choice.graphs(xp, q.device.id)
     if planner is None or q.dtype.name not in HALVES or not q.ndim == k.ndim == v.ndim == 4 or not (q.size and k.size and v.size):
         return None
     same_bits = DETERMINISTIC["on"]
-    key = planner, backward, q.dtype.name, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, causal, dropout, same_bits
+    key = planner, backward, q.dtype.name, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, bias, causal, dropout, same_bits
     plan = _PLANS.get(key)
     if plan is None:
         told = [(a.shape, tuple(s // a.itemsize for s in a.strides)) for a in (q, k, v)]
         sizes = (*q.shape[:3], v.shape[3])
+        mask = None if bias is None else _repeated(bias, (*q.shape[:3], k.shape[2]))
         with _lock:
-            what = Attention(backward, q.dtype.name, *told, (sizes, heads_between(sizes)), *_layout(q, k, v), causal, dropout, same_bits)
-            plans = planner.plans(what) if planner.version >= OLDEST else []
+            what = Attention(backward, q.dtype.name, *told, (sizes, heads_between(sizes)), *_layout(q, k, v), mask, causal, dropout, same_bits)
+            plans = planner.plans(what) if planner.version >= OLDEST and (bias is None) == (mask is None) else []
             plan = _PLANS[key] = next(iter(plans), False)
     return plan or None
+
+
+def _repeated(shape, scores):
+    """(sizes, steps) of a contiguous array that is repeated to the shape of the scores; None where the library could not read it."""
+    if len(shape) > 4 or shape[-1:] != scores[3:] or any(n not in (1, m) for n, m in zip(reversed(shape), reversed(scores))):
+        return None
+    sizes = (1,) * (4 - len(shape)) + tuple(shape)
+    found = [0 if n == 1 else step for n, step in zip(sizes, steps(sizes, False))]
+    return (*sizes[:2], *scores[2:]), (found[0] or math.prod(sizes[1:]), found[1] or math.prod(sizes[2:]), *found[2:])
 
 
 def _layout(q, k, v):
@@ -82,15 +93,20 @@ def _suitable(xp, a):
     return a if fits else xp.ascontiguousarray(a)
 
 
-def takes(q, k, v, causal, dropout):
-    """Whether cuDNN computes attention of these arrays, forward and backward."""
+def takes(q, k, v, bias, causal, dropout):
+    """Whether cuDNN computes attention of these arrays, forward and backward.  bias: the shape of a mask that is added, or None."""
     if q.dtype.name not in HALVES or q.ndim not in (3, 4) or not 0 <= dropout < 1 or not (q.size and k.size and v.size):
         return False
     xp = BACKENDS[type(q)].xp
     if choice.graphs(xp, q.device.id) is None or not (ATTENTION["flash"] or ATTENTION["cudnn"]):
         return False
     arrays = [_suitable(xp, a) for a in (q, k, v)]
-    return all(_plan(xp, *arrays, causal, dropout, backward) is not None for backward in (False, True))
+    return all(_plan(xp, *arrays, bias, causal, dropout, backward) is not None for backward in (False, True))
+
+
+def _added(xp, bias):
+    """(its shape, {name: array}) of a bias."""
+    return (None, {}) if bias is None else (bias.shape, {"bias": xp.ascontiguousarray(bias)})
 
 
 def _random(seed):
@@ -98,32 +114,34 @@ def _random(seed):
     return {} if seed is None else {"seed": seed, "offset": seed[1:]}
 
 
-def forward(xp, q, k, v, seed=None, causal=False, scale=1.0, dropout=0.0):
+def forward(xp, q, k, v, bias=None, seed=None, causal=False, scale=1.0, dropout=0.0):
     """The op `flash_attention`."""
     if q.dtype.name not in HALVES or q.ndim not in (3, 4):
-        return _in_parts(xp, q, k, v, causal, scale, dropout)
+        return _in_parts(xp, q, k, v, bias, causal, scale, dropout)
     q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
-    plan = _plan(xp, q4, k4, v4, causal, dropout, False)
+    shape, mask = _added(xp, bias)
+    plan = _plan(xp, q4, k4, v4, shape, causal, dropout, False)
     if plan is None:
-        return _in_parts(xp, q, k, v, causal, scale, dropout)
+        return _in_parts(xp, q, k, v, bias, causal, scale, dropout)
     out, stats = _new(xp, (*q4.shape[:3], v4.shape[3]), q.dtype), xp.empty((*q4.shape[:3], 1), np.float32)
-    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": out, "stats": stats, **_random(seed)}, scale, dropout)
+    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": out, "stats": stats, **mask, **_random(seed)}, scale, dropout)
     return out if q.ndim == 4 else out[0], stats
 
 
-def backward(xp, g, q, k, v, seed, out, causal, scale, dropout, needs):
+def backward(xp, g, q, k, v, bias, seed, out, causal, scale, dropout, needs):
     """Its gradients for q, k and v."""
     (o, stats), g = out, g[0]
     if not stats.size or g is None:
-        return _gradients_in_parts(xp, g, q, k, v, causal, scale, dropout, needs)
+        return _gradients_in_parts(xp, g, q, k, v, bias, causal, scale)
     q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
     o4, g4 = [a if a.ndim == 4 else a[None] for a in (o, g)]
-    plan, do = _plan(xp, q4, k4, v4, causal, dropout, True), g4
+    shape, mask = _added(xp, bias)
+    plan, do = _plan(xp, q4, k4, v4, shape, causal, dropout, True), g4
     if g4.strides != o4.strides or g4.dtype != o4.dtype or g4.data.ptr % 16:
         do = _new(xp, o4.shape, o4.dtype)
         do[...] = g4
     gradients = _gradients(xp, q4, k4, v4)
-    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": o4, "do": do, "stats": stats, **dict(zip(("dq", "dk", "dv"), gradients)), **_random(seed),
+    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": o4, "do": do, "stats": stats, **dict(zip(("dq", "dk", "dv"), gradients)), **mask, **_random(seed),
                     "sums": xp.empty(stats.shape, np.float32), "dq_sum": xp.empty(q4.shape, np.float32)}, scale, dropout)
     return tuple([a if q.ndim == 4 else a[0] for a in gradients])
 
@@ -140,24 +158,36 @@ def _flat(xp, *arrays):
     return [xp.ascontiguousarray(a).reshape(-1, *a.shape[-2:]) for a in arrays]
 
 
-def _in_parts(xp, q, k, v, causal, scale, dropout):
+def _in_parts(xp, q, k, v, bias, causal, scale, dropout):
     if dropout:
         raise RuntimeError("attention with dropout was to be computed by a fused kernel, and there is none for these arrays")
     q_, k_, v_ = _flat(xp, q, *for_each_head(xp, q, k, v))
-    out = xp.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
+    out, masks = xp.empty((*q.shape[:-1], v.shape[-1]), q.dtype), _masks(xp, bias, q, k)
     flat = out.reshape(-1, *out.shape[-2:])
     for part in _parts(q, k):
-        flat[part] = attention.forward(xp, q_[part], k_[part], v_[part], None, None, causal, scale)[0]
+        flat[part] = attention.forward(xp, q_[part], k_[part], v_[part], masks(part), None, causal, scale)[0]
     return out, xp.empty((0,), np.float32)
 
 
-def _gradients_in_parts(xp, g, q, k, v, causal, scale, dropout, needs):
+def _masks(xp, bias, q, k):
+    """part -> the bias for that part of the flattened batch and heads."""
+    if bias is None:
+        return lambda part: None
+    whole = xp.broadcast_to(bias, (*q.shape[:-1], k.shape[-2]))
+    flat = whole.reshape(-1, *whole.shape[-2:]) if bias.shape == whole.shape else None
+    if flat is None and math.prod(bias.shape[:-2]) == 1:
+        return lambda part: bias.reshape(bias.shape[-2:])
+    return lambda part: (whole.reshape(-1, *whole.shape[-2:]) if flat is None else flat)[part]
+
+
+def _gradients_in_parts(xp, g, q, k, v, bias, causal, scale):
+    masks = _masks(xp, bias, q, k)
     each = for_each_head(xp, q, k, v)
     q_, k_, v_, g_ = _flat(xp, q, *each, g)
     found = [xp.empty(a.shape, a.dtype) for a in (q, *each)]
     for part in _parts(q, k):
         q__, k__, v__ = q_[part], k_[part], v_[part]
-        p = attention.forward(xp, q__, k__, v__, None, None, causal, scale)[1]
+        p = attention.forward(xp, q__, k__, v__, masks(part), None, causal, scale)[1]
         gradients = attention.backward(xp, [g_[part]], q__, k__, v__, None, None, (None, p), causal, scale, 1.0, (True, True, True, False))
         for whole, gradient in zip(found, gradients):
             whole.reshape(-1, *whole.shape[-2:])[part] = gradient

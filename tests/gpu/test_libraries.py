@@ -160,7 +160,7 @@ def test_flash_attention(name, kind, between):
     if between:
         tensors = [t.transpose(1, 2).contiguous().transpose(1, 2) for t in tensors]
     q, k, v = (t.detach().requires_grad_() for t in tensors)
-    assert flash.takes(q._data, k._data, v._data, causal, 0.0), choice.WHY
+    assert flash.takes(q._data, k._data, v._data, None, causal, 0.0), choice.WHY
     out = F.scaled_dot_product_attention(q, k, v, is_causal=causal, enable_gqa=heads != groups)
     g = on_gpu(numbers(*out.shape, seed=9), kind)
     out.backward(g)
@@ -170,6 +170,27 @@ def test_flash_attention(name, kind, between):
     close(out, expected.detach().numpy(), kind)
     for ours, theirs in zip((q, k, v), wide):
         close(ours.grad, theirs.grad.numpy(), kind, 256)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 1, 77), (65, 77), (2, 4, 65, 77)])
+@pytest.mark.parametrize("added", [False, True], ids=["boolean", "added"])
+def test_masks_of_flash_attention(shape, added):
+    q, k, v = [on_gpu(numbers(2, 4, n, 64, seed=i), "bfloat16").requires_grad_() for i, n in enumerate((65, 77, 77))]
+    seen = np.random.default_rng(0).random(shape) < 0.7
+    seen[..., 0] = True
+    if len(shape) > 2 and shape[2] > 1:
+        seen[:, :, 3] = False
+    mask = np.where(seen, numbers(*shape), -np.inf) if added else seen
+    given = on_gpu(mask, "bfloat16") if added else ringgrad.from_numpy(mask).cuda()
+    assert flash.takes(q._data, k._data, v._data, shape, False, 0.0), choice.WHY
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=given)
+    out.sum().backward()
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in (q, k, v)]
+    expected = F.scaled_dot_product_attention(*wide, attn_mask=ringgrad.from_numpy(rounded(given) if added else mask))
+    expected.sum().backward()
+    close(out, expected.detach().numpy(), "bfloat16")
+    for ours, theirs in zip((q, k, v), wide):
+        close(ours.grad, theirs.grad.numpy(), "bfloat16", 256)
 
 
 def test_dropout_of_flash_attention_keeps_its_share_and_its_mask():
@@ -193,7 +214,7 @@ def test_attention_in_parts_equals_the_composition(monkeypatch):
     monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 1 << 14)
     host = [numbers(2, 3, 50, 16, seed=i) for i in range(3)]
     q, k, v = (on_gpu(a, "float32").requires_grad_() for a in host)
-    out = ops.flash_attention(q, k, v, None, True, 0.25, 0.0)[0]
+    out = ops.flash_attention(q, k, v, None, None, True, 0.25, 0.0)[0]
     out.backward(ringgrad.ones_like(out))
     wide = [ringgrad.from_numpy(a).requires_grad_() for a in host]
     expected = attention(*wide, True)

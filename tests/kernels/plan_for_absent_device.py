@@ -24,10 +24,11 @@ IMAGES = {  # sizes of weight, input, output; stride, padding, dilation
     "1d": ((64, 32, 1, 5), (8, 32, 1, 100), (8, 64, 1, 100), (1, 1), (0, 2), (1, 1)),
     "3d": ((32, 16, 3, 3, 3), (4, 16, 8, 20, 20), (4, 32, 8, 20, 20), (1, 1, 1), (1, 1, 1), (1, 1, 1)),
 }
-ATTENTION = {  # heads of queries and keys, length, features; causal, dropout, the same bits
-    "gpt": (12, 12, 1024, 64, True, 0.0, False), "dropout": (6, 6, 256, 64, True, 0.2, False),
-    "not causal, odd length": (8, 8, 197, 64, False, 0.0, False),
-    "shared heads": (32, 8, 512, 128, True, 0.0, False), "deterministic": (12, 12, 512, 64, True, 0.0, True),
+ATTENTION = {  # heads of queries and keys, length, features; the shape of a mask, causal, dropout, the same bits
+    "gpt": (12, 12, 1024, 64, None, True, 0.0, False), "dropout": (6, 6, 256, 64, None, True, 0.2, False),
+    "not causal, odd length": (8, 8, 197, 64, None, False, 0.0, False), "deterministic": (12, 12, 512, 64, None, True, 0.0, True),
+    "shared heads": (32, 8, 512, 128, None, True, 0.0, False), "padding": (12, 12, 77, 64, (4, 1, 1, 77), False, 0.1, False),
+    "mask": (12, 12, 128, 64, (128, 128), False, 0.0, False), "mask of heads": (12, 12, 100, 64, (4, 12, 100, 100), False, 0.0, False),
 }
 
 
@@ -44,10 +45,12 @@ def convolutions():
 
 def attentions():
     """(what is asked for, Attention)"""
-    for name, (heads, groups, rows, d, causal, dropout, same_bits) in ATTENTION.items():
+    for name, (heads, groups, rows, d, mask, causal, dropout, same_bits) in ATTENTION.items():
+        bias = mask and flash._repeated(mask, (4, heads, rows, rows))
         q, k = ((4, heads, rows, d), flash.heads_between((4, heads, rows, d))), ((4, groups, rows, d), flash.heads_between((4, groups, rows, d)))
         for backward in (False, True):
-            yield f"{name} {'backward' if backward else 'forward'}", Attention(backward, "bfloat16", q, k, k, q, q, k, k, causal, dropout, same_bits)
+            what = Attention(backward, "bfloat16", q, k, k, q, q, k, k, bias, causal, dropout, same_bits)
+            yield f"{name} {'backward' if backward else 'forward'}", what
 
 
 def main(driver):

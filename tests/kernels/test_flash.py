@@ -69,8 +69,8 @@ def test_attention_and_its_gradients(plugged, monkeypatch, case, dtype, between,
     host = [numbers(dtype, 3, heads, rows, d), numbers(dtype, 3, groups, keys, d), numbers(dtype, 3, groups, keys, e)]
     tensors = [wrap(placed(xp, a, between)).requires_grad_() for a in host]
     seed = wrap(xp.asarray(np.array(SEED, np.int64))) if dropout else None
-    assert avoids_softmax(*(t._data for t in tensors), causal, dropout)
-    out = ops.flash_attention(*tensors, seed, causal, 0.3, dropout)[0]
+    assert avoids_softmax(*(t._data for t in tensors), None, causal, dropout)
+    out = ops.flash_attention(*tensors, None, seed, causal, 0.3, dropout)[0]
     kept = host_libraries.dropped(*SEED, (3, heads, rows, keys), 1 - dropout) if dropout else None
     g, expected = reference(*host, causal, 0.3, kept, 1 / (1 - dropout))
     out.backward(wrap(xp.asarray(g.astype(host[0].dtype))))
@@ -80,12 +80,48 @@ def test_attention_and_its_gradients(plugged, monkeypatch, case, dtype, between,
         np.testing.assert_allclose(found._data.get().astype(np.float64), right, atol=TOLERANCE[dtype] * max(1, np.abs(right).max()))
 
 
+MASKS = {  # shapes; the third has queries that may look nowhere
+    "padding": ((3, 1, 1, 7), False), "matrix": ((5, 7), False), "with blind queries": ((3, 2, 5, 7), True), "per batch": ((3, 1, 5, 7), False),
+}
+
+
+@pytest.mark.parametrize("added", [False, True], ids=["boolean", "added"])
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("dims", [3, 4])
+def test_masks(plugged, name, added, dims):
+    xp, library = plugged
+    shape, blind = MASKS[name]
+    shape = shape if dims == 4 or len(shape) < 4 else shape[1:]
+    host = [numbers("float16", *((3, 2) if dims == 4 else (2,)), rows, 8) for rows in (5, 7, 7)]
+    mask = np.random.default_rng(1).random(shape) < 0.7
+    mask[..., 0] = True
+    if blind:
+        mask[..., 2, :] = False
+    given = np.where(mask, numbers("float16", *shape), -np.inf).astype(np.float16) if added else mask
+    tensors = [wrap(xp.asarray(a)).requires_grad_() for a in host]
+    out = F.scaled_dot_product_attention(*tensors, attn_mask=wrap(xp.asarray(given)))
+    out.sum().backward()
+    wide = [wrap(a.astype(np.float64)).requires_grad_() for a in host]
+    expected = F.scaled_dot_product_attention(*wide, attn_mask=wrap(given.astype(np.float64) if added else given))
+    expected.sum().backward()
+    assert len(library.runs) == 2
+    for found, right in zip((out, *(t.grad for t in tensors)), (expected, *(t.grad for t in wide))):
+        np.testing.assert_allclose(found.detach()._data.get().astype(np.float64), right.detach()._data, atol=1e-2)
+
+
+def test_a_mask_that_learns_keeps_the_softmax(plugged):
+    xp, library = plugged
+    x, mask = wrap(xp.asarray(numbers("float16", 1, 2, 5, 8))), wrap(xp.asarray(numbers("float16", 5, 5))).requires_grad_()
+    F.scaled_dot_product_attention(x, x, x, attn_mask=mask).sum().backward()
+    assert mask.grad is not None and not library.runs
+
+
 def test_pieces_of_one_projection_are_not_copied_and_get_gradients_side_by_side(plugged):
     xp, library = plugged
     joined = xp.asarray(numbers("float16", 3, 5, 3, 2, 8))
     q, k, v = (xp.swapaxes(joined[:, :, i], 1, 2) for i in range(3))
-    out, stats = flash.forward(xp, q, k, v, None, True, 0.3)
-    found = flash.backward(xp, [xp.ones_like(out), None], q, k, v, None, (out, stats), True, 0.3, 0.0, (True,) * 3)
+    out, stats = flash.forward(xp, q, k, v, None, None, True, 0.3)
+    found = flash.backward(xp, [xp.ones_like(out), None], q, k, v, None, None, (out, stats), True, 0.3, 0.0, (True,) * 3)
     _, expected = reference(q, k, v, True, 0.3, None, 1.0)
     assert [a.strides for a in found] == [q.strides] * 3 and found[1].data.ptr - found[0].data.ptr == found[2].data.ptr - found[1].data.ptr == 32
     assert len(library.runs) == 2 and expected[0].shape == out.shape
@@ -115,7 +151,7 @@ def test_what_the_library_cannot_read_is_copied_first(plugged, what):
     else:
         host[1] = np.broadcast_to(host[1][:, :1], host[1].shape)
         k = xp.broadcast_to(k[:, :1], k.shape)
-    out, _ = flash.forward(xp, q, k, v, None, False, 0.3)
+    out, _ = flash.forward(xp, q, k, v, None, None, False, 0.3)
     np.testing.assert_allclose(out.get(), reference(*host, False, 0.3, None, 1.0)[1][0], atol=4e-3)
     assert len(library.runs) == 1
 
@@ -128,7 +164,7 @@ def test_without_the_library_it_runs_in_parts(compiled, monkeypatch, shape, dtyp
     host = [numbers(dtype, *shape), *[numbers(dtype, *shape[:-3], *(2,) * (len(shape) > 2), 7, 8) for _ in range(2)]]
     with host_gpu.plugged(xp):
         tensors = [wrap(xp.asarray(a)).requires_grad_() for a in host]
-        out = ops.flash_attention(*tensors, None, True, 0.3, 0.0)[0]
+        out = ops.flash_attention(*tensors, None, None, True, 0.3, 0.0)[0]
         wide = host if len(shape) > 2 else [a[None] for a in host]
         g, expected = reference(*wide, True, 0.3, None, 1.0)
         out.backward(wrap(xp.asarray(g.reshape(out.shape).astype(host[0].dtype))))
@@ -136,16 +172,32 @@ def test_without_the_library_it_runs_in_parts(compiled, monkeypatch, shape, dtyp
             np.testing.assert_allclose(found._data.get().astype(np.float64).reshape(right.shape), right, atol=TOLERANCE[dtype] * 5)
 
 
+@pytest.mark.parametrize("mask", [(7,), (6, 7), (3, 1, 1, 7), (3, 4, 6, 7)])
+def test_masks_in_parts(compiled, monkeypatch, mask):
+    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 600)
+    xp = host_libraries.device(compiled)
+    host, bias = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)], numbers("float32", *mask)
+    with host_gpu.plugged(xp):
+        tensors = [wrap(xp.asarray(a)).requires_grad_() for a in host]
+        out = ops.flash_attention(*tensors, wrap(xp.asarray(bias)), None, False, 0.3, 0.0)[0]
+        out.sum().backward()
+        wide = [wrap(a.astype(np.float64)).requires_grad_() for a in host]
+        expected = ops.scaled_dot_product_attention(*wide, wrap(bias.astype(np.float64)), None, False, 0.3, 1.0)[0]
+        expected.sum().backward()
+        for found, right in zip((out, *(t.grad for t in tensors)), (expected, *(t.grad for t in wide))):
+            np.testing.assert_allclose(found.detach()._data.get(), right.detach()._data, atol=1e-4)
+
+
 def test_which_arrays_go_this_way(plugged, monkeypatch):
     xp, _ = plugged
     half, single = xp.asarray(numbers("float16", 1, 2, 6, 8)), xp.asarray(numbers("float32", 1, 2, 6, 8))
-    assert avoids_softmax(half, half, half, True, 0.1) and not avoids_softmax(single, single, single, True, 0.0)
-    assert not avoids_softmax(numbers("float16", 1, 2, 6, 8), *[numbers("float16", 1, 2, 6, 8)] * 2, True, 0.0), "the CPU keeps its softmax"
+    assert avoids_softmax(half, half, half, None, True, 0.1) and not avoids_softmax(single, single, single, None, True, 0.0)
+    assert not avoids_softmax(numbers("float16", 1, 2, 6, 8), *[numbers("float16", 1, 2, 6, 8)] * 2, None, True, 0.0), "the CPU keeps its softmax"
     monkeypatch.setattr(sys.modules["ringgrad.ops.flash_attention"], "LARGE", 100)
-    assert avoids_softmax(single, single, single, True, 0.0) and not avoids_softmax(single, single, single, True, 0.1)
+    assert avoids_softmax(single, single, single, None, True, 0.0) and not avoids_softmax(single, single, single, None, True, 0.1)
     for form in ("flash", "cudnn"):
         monkeypatch.setitem(ATTENTION, form, False)
-    assert not flash.takes(half, half, half, True, 0.0)
+    assert not flash.takes(half, half, half, None, True, 0.0)
 
 
 @pytest.mark.parametrize("allowed, runs", [(SDPBackend.FLASH_ATTENTION, 1), (SDPBackend.CUDNN_ATTENTION, 1), (SDPBackend.MATH, 0),
@@ -172,7 +224,7 @@ def test_a_gradient_of_the_gradient(plugged):
     found = []
     for place, op in ((xp.asarray, ops.flash_attention), (np.asarray, ops.scaled_dot_product_attention)):
         q, k, v = (wrap(place(a)).requires_grad_() for a in host)
-        out = op(q, k, v, None, *(() if op is ops.flash_attention else (None,)), True, 0.3)[0]
+        out = op(q, k, v, None, None, True, 0.3)[0]
         gq = squares_gradient(out, q)
         found.append(np.asarray(squares_gradient(gq, k)._data))
     np.testing.assert_allclose(*found, atol=1e-5)

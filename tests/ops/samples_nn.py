@@ -603,7 +603,7 @@ TABLES = [
            call=lambda lib, q, k, v, m: lib.ops.scaled_dot_product_attention(q, k, v, None, m, False, 0.5, 2.0)[0],
            ref=lambda q, k, v, m: softmax(q @ np.swapaxes(k, -1, -2) * 0.5, -1) * m * 2 @ v),
     Sample("attention_without_softmax", [randn(2, 4, 3, 5), randn(2, 2, 4, 5), randn(2, 2, 4, 6)], op="flash_attention", torch=INSIDE, slack=6,
-           call=lambda lib, q, k, v: lib.ops.flash_attention(q, k, v, None, True, 0.5)[0],
+           call=lambda lib, q, k, v: lib.ops.flash_attention(q, k, v, None, None, True, 0.5)[0],
            ref=lambda q, k, v: attend(q, np.repeat(k, 2, 1), np.repeat(v, 2, 1), causal=True, scale=0.5)),
     Sample("watched", [randn(2, 3), randn(3)], op="watched", torch=INSIDE, view=True, ref=lambda x, y: (x, y),
            call=lambda lib, x, y: lib.nn.modules._backward_hook.watch([x, y], list)),

@@ -6,6 +6,8 @@ import numpy as np
 from ... import _rng, ops
 from ..._config import ATTENTION
 from ..._core.tensor import wrap
+from ..._dtypes import bool_
+from ..._functional.dtypes import finfo
 from ...ops.flash_attention import avoids_softmax
 
 
@@ -25,8 +27,10 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
             raise RuntimeError(f"scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but {name} has "
                                f"shape {list(t.shape)}")
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    if query.is_cuda and attn_mask is None and _without_softmax(query, key, value, is_causal, dropout_p, enable_gqa):
-        return ops.flash_attention(query, key, value, _random(query, key, dropout_p), is_causal, scale, dropout_p)[0]
+    if query.is_cuda and _without_softmax(query, key, value, attn_mask, is_causal, dropout_p, enable_gqa):
+        bias, seen = _bias(attn_mask, query.dtype)
+        out = ops.flash_attention(query, key, value, bias, _random(query, key, dropout_p), is_causal, scale, dropout_p)[0]
+        return out if seen is None else out * seen
     if query.is_cuda and not (ATTENTION["math"] or ATTENTION["mem_efficient"]):
         raise RuntimeError("No available kernel. Aborting execution.")
     if enable_gqa:
@@ -41,13 +45,25 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
     return ops.scaled_dot_product_attention(query, key, value, attn_mask, kept, is_causal, scale, keep_scale)[0]
 
 
-def _without_softmax(query, key, value, causal, dropout, grouped):
+def _without_softmax(query, key, value, mask, causal, dropout, grouped):
     """Whether a kernel that keeps no softmax is wanted, and there."""
+    if mask is not None and (mask.requires_grad or not mask.is_cuda or mask.dtype not in (query.dtype, bool_)):
+        return False
     if not (ATTENTION["flash"] or ATTENTION["cudnn"] or ATTENTION["mem_efficient"]) or query.ndim < 3:
         return False
     if key.shape[-3] != query.shape[-3] and not (grouped and key.shape[-3] and query.shape[-3] % key.shape[-3] == 0):
         return False
-    return avoids_softmax(query._data, key._data, value._data, causal, dropout)
+    return avoids_softmax(query._data, key._data, value._data, None if mask is None else tuple(mask.shape), causal, dropout)
+
+
+def _bias(mask, dtype):
+    """(what is added to the scores, 1 where a query may look anywhere and else 0) for a mask: fused kernels know no query that may look nowhere."""
+    if mask is None:
+        return None, None
+    lowest = finfo(dtype).min
+    if mask.dtype == bool_:
+        return ops.where(mask, 0.0, lowest).to(dtype), mask.any(-1, keepdim=True).to(dtype)
+    return ops.maximum(mask, lowest), (mask > -math.inf).any(-1, keepdim=True).to(dtype)
 
 
 def _random(query, key, dropout):
