@@ -115,6 +115,12 @@ def computations(lib, dtype):
         "max_pool2d": (lambda x: F.max_pool2d(x, 3, 2, 1), [floats(*image)], (1.25, 1.5)),
         "avg_pool2d": (lambda x: F.avg_pool2d(x, 2), [floats(*image)], (1.25, 1.25)),
         "embedding": (lambda t: F.embedding(tokens, t), [floats(50304, 768)], (0.33, 1.2)),
+        "index_select": (lambda t: t.index_select(0, tokens), [floats(50304, 768)], (0.33, 1.2)),
+        "bilinear, twice as large": (lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"), [floats(16, 64, 112, 112)], (5, 5)),
+        "glu": (lambda x: F.glu(x, -1), [floats(*rows)], (1.5, 2.5)),
+        "top 64 of rows": (lambda x: x.topk(64)[0], [floats(*rows)], (1, 1)),
+        "mean of middle axis": (lambda x: x.mean(1), [floats(64, 512, 1024)], (1, 1)),
+        "variance of rows": (lambda x: x.var(1), [floats(*rows)], (1, 3)),
     }
 
 

@@ -6,6 +6,7 @@ The numbers are uploaded with each step, a row for every parameter, since parame
 """
 import numpy as np
 
+from .._backends.uploads import upload
 from .family import SCALARS
 from .multi_tensor import CHUNK, Steps
 
@@ -64,6 +65,6 @@ def step(xp, name, table, numbers):
     """One launch of the rule `name`.  table: parameters, gradients and a list for each state (None where it is missing);  numbers: a list of
     values for each parameter.
     """
-    values = xp.asarray(np.array(numbers, SCALARS[table.like.dtype.char]).reshape(-1))
+    values = upload(xp, np.array(numbers, SCALARS[table.like.dtype.char]).reshape(-1))
     if table.count:
         FAMILY.launch(xp, name, table.like, (table.count,), (256,), table.table, table.sizes, table.blocks, values)

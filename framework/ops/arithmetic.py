@@ -234,7 +234,7 @@ def absolute(xp, x):
     return xp.absolute(x)
 
 
-@absolute.vjp("x")
+@absolute.vjp("x", cuda="d = g * (x > 0 ? 1 : x < 0 ? -1 : 0)")
 def _(xp, g, x):
     return g * unit(xp, x)
 

@@ -48,7 +48,7 @@ def to_number(xp, x, y):
     return xp.power(x, y)
 
 
-@power.vjp("x")
+@power.vjp("x", cuda="d = y == 0 ? 0 : y == 2 ? g * (2 * x) : g * (y * pow(x, y - 1))")
 def _(xp, g, x, y):
     if is_number(y):
         return xp.zeros_like(g) if y == 0 else g * (to_number(xp, x, y - 1) * y)

@@ -27,12 +27,12 @@ def maximum(xp, x, y):
     return xp.maximum(x, y)
 
 
-@maximum.vjp("x")
+@maximum.vjp("x", cuda="d = x < y ? 0 : x == y ? g / 2 : g")
 def _(xp, g, x, y):
     return xp.where(x < y, 0, xp.where(x == y, g * 0.5, g))
 
 
-@maximum.vjp("y")
+@maximum.vjp("y", cuda="d = x > y ? 0 : x == y ? g / 2 : g")
 def _(xp, g, x, y):
     return xp.where(x > y, 0, xp.where(x == y, g * 0.5, g))
 
@@ -43,12 +43,12 @@ def minimum(xp, x, y):
     return xp.minimum(x, y)
 
 
-@minimum.vjp("x")
+@minimum.vjp("x", cuda="d = x > y ? 0 : x == y ? g / 2 : g")
 def _(xp, g, x, y):
     return xp.where(x > y, 0, xp.where(x == y, g * 0.5, g))
 
 
-@minimum.vjp("y")
+@minimum.vjp("y", cuda="d = x < y ? 0 : x == y ? g / 2 : g")
 def _(xp, g, x, y):
     return xp.where(x < y, 0, xp.where(x == y, g * 0.5, g))
 
@@ -59,12 +59,12 @@ def fmax(xp, x, y):
     return xp.fmax(x, y)
 
 
-@fmax.vjp("x")
+@fmax.vjp("x", cuda="d = x >= y || y != y ? g : 0")
 def _(xp, g, x, y):
     return xp.where((x >= y) | (y != y), g, 0)
 
 
-@fmax.vjp("y")
+@fmax.vjp("y", cuda="d = x >= y || y != y ? 0 : g")
 def _(xp, g, x, y):
     return xp.where((x >= y) | (y != y), 0, g)
 
@@ -75,12 +75,12 @@ def fmin(xp, x, y):
     return xp.fmin(x, y)
 
 
-@fmin.vjp("x")
+@fmin.vjp("x", cuda="d = x <= y || y != y ? g : 0")
 def _(xp, g, x, y):
     return xp.where((x <= y) | (y != y), g, 0)
 
 
-@fmin.vjp("y")
+@fmin.vjp("y", cuda="d = x <= y || y != y ? 0 : g")
 def _(xp, g, x, y):
     return xp.where((x <= y) | (y != y), 0, g)
 
