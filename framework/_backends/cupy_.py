@@ -17,7 +17,7 @@ xp = cupy
 name = "cupy"
 Array = cupy.ndarray
 ARRAY_TYPES = (cupy.ndarray,)
-COMPUTES_HALF_IN_FLOAT32 = False
+COMPUTES_HALF_IN_FLOAT32 = True  # formulas; kernels take halves as they are: Op.widens_half
 allocator = Allocator(cupy)  # all device memory comes from it
 allocator.install()
 

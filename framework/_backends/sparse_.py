@@ -11,6 +11,7 @@ import numpy as np
 
 from .._alert import alert_not_deterministic
 from . import numpy_
+from .adding import add_at_places
 
 name = "sparse"
 COMPUTES_HALF_IN_FLOAT32 = False
@@ -118,7 +119,7 @@ class SparseArray:
         else:
             if xp is not numpy_.xp:
                 alert_not_deterministic("add_dense_sparse_cuda")
-            xp.add.at(out, self.pattern.flat, self.values)
+            add_at_places(xp, out, self.pattern.flat, self.values)
         return out.reshape(self.shape)
 
     def __setitem__(self, key, other):

@@ -97,7 +97,7 @@ def source_code(op):
     lines += ["    token = silence(OFF)"] if warns else []
     lines += ["    try:", f"        data = KERNELS[kind](BACKENDS[kind].xp, {call})", *_brought(op), "    except Elsewhere:", f"        {general}",
               "    except Exception as error:",
-              f"        explain(OP, error, ({''.join(i + '_a, ' for i in inputs)}))", "        raise",
+              f"        if explain(OP, error, ({''.join(i + '_a, ' for i in inputs)})):", f"            {general}", "        raise",
               *(["    finally:", "        restore(token)"] if warns else []),
               ]
     if op.several:

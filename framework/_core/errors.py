@@ -9,7 +9,7 @@ from .broadcasting import mismatch
 
 
 def _arrays(raw):
-    return [a for a in raw if type(a) in BACKENDS and hasattr(a, "dtype")]
+    return [a for a in raw if type(a) in BACKENDS and hasattr(a, "dtype") and not isinstance(a, np.generic)]
 
 
 def mixed_devices(op, raw):
@@ -25,6 +25,15 @@ def mixed_with_meta(arrays):
     return RuntimeError(f"Tensor on device {others[0] if others else first} is not on the expected device {first}!")
 
 
+def only_numbers_differ(op, raw):
+    """Whether operands are on two devices only because 0-d tensors of the CPU, which are numbers to torch, stand beside a GPU's."""
+    arrays = _arrays(raw)
+    on_cpu = [a for a in arrays if type(a) is np.ndarray]
+    if op.promote is None or not 0 < len(on_cpu) < len(arrays):
+        return False
+    return not any(a.ndim for a in on_cpu) and not any(type(a) is SparseArray for a in arrays)
+
+
 def refuse_mixture(op, raw):
     """Raise for operands of several array libraries: Elsewhere when one of them is sparse, else the error about their devices."""
     if any(type(a) is SparseArray for a in raw):
@@ -35,16 +44,22 @@ def refuse_mixture(op, raw):
 
 
 def explain(op, error, raw):
-    """Raise torch's error in place of the array library's when the cause is plain; return otherwise."""
+    """Raise torch's error in place of the array library's when the cause is plain.
+
+    Returns whether the general path can do what this one could not: a number on the CPU stands beside arrays on a GPU.
+    """
     arrays = _arrays(raw)
     if isinstance(error, OutOfMemoryError):
         say_who_asked(error, op.name)
-        return
+        return None
     if isinstance(error, MemoryError) and type(error).__module__.startswith("cupy"):  # a program gave CuPy an allocator of its own
         raise OutOfMemoryError(f"CUDA out of memory. {op.name}: {error}") from None
     if len({device_of(a) for a in arrays}) > 1:
+        if only_numbers_differ(op, raw):
+            return True
         raise mixed_devices(op, raw) from None
     if isinstance(error, ValueError) and op.broadcasts:
         clash = mismatch([a.shape for a in arrays])
         if clash:
             raise RuntimeError(clash) from None
+    return False

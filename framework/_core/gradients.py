@@ -19,15 +19,24 @@ def accumulate(leaf, g):
     want = leaf._data
     if held is None:
         if type(g) is not type(want) or g.dtype != want.dtype:
-            g = BACKENDS[type(want if type(g) is not SparseArray else g)].asarray(g, dtype=want.dtype)
+            g = _beside(g, want)
         if g.base is not None or sys.getrefcount(g) > _MINE + 2 or not g.flags.c_contiguous:
             g = g.copy(order="K" if g.strides == want.strides else "C")  # a weight with its channels last gets a gradient like it
         leaf._grad = wrap(g)
     elif held._requires_grad:
         leaf._grad = wrap(held._data + g)
     else:
-        held._data += g
+        held._data += g if type(g) is type(want) else _beside(g, want)
         held._cell[0] += 1
+
+
+def _beside(g, want):
+    """The gradient `g` in the type of `want`, and on the CPU when that is a number there that was used on a GPU."""
+    if type(g) is SparseArray:
+        return g.astype(want.dtype)
+    if type(want) is np.ndarray:
+        g = BACKENDS[type(g)].to_host(g)
+    return BACKENDS[type(want)].asarray(g, dtype=want.dtype)
 
 
 def run_hooks(hooks, g):

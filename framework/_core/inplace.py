@@ -3,6 +3,8 @@
 A write through a view is a write to the base.  It is recorded as the pure function it amounts to, base' = view_scatter(base, path, new value of
 the view), and the view's own node is then made anew from base' when the view is next used (graph.refresh_view).
 """
+import numpy as np
+
 from .. import _dtypes
 from .._backends.sparse_ import Elsewhere
 from .._state import state
@@ -106,7 +108,8 @@ def check_writable(target, records):
 def check_apart(target):
     """RuntimeError for an expanded tensor, which shows one element at several places."""
     a = target._data
-    if not a.flags.writeable or (0 in a.strides and a.size > 1 and any(step == 0 and n > 1 for step, n in zip(a.strides, a.shape))):
+    if type(a) is np.ndarray and not a.flags.writeable or (
+            0 in a.strides and a.size > 1 and any(step == 0 and n > 1 for step, n in zip(a.strides, a.shape))):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
                            "Please clone() the tensor before performing the operation.")
 

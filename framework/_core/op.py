@@ -46,15 +46,19 @@ class Rule:
         self.fn, self.targets, self.slots, self.attrs, self.needs = fn, targets, slots, attrs, needs
         self.single = targets[0] if len(targets) == 1 else None
 
+    def formula(self, xp, *arrays, **attrs):
+        """fn for GPU kernels to fall back on: half precision is computed in float32."""
+        return _widely(self.fn, xp, arrays, attrs)
+
 
 class Op:
     """One operation.  Calling it runs the general path, `apply`; `compile.fast_function` makes the quick one from the same record."""
 
-    def __init__(self, forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts, several):
+    def __init__(self, forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts, several, half):
         self.name = self.__name__ = forward.__name__.rstrip("_")
         self.__doc__, self.forward, self.promote = forward.__doc__, forward, promote
         self.view, self.random, self.syncs, self.variadic, self.cuda = view, random, syncs, variadic, cuda
-        self.holomorphic, self.fast, self.several = holomorphic, fast, several
+        self.holomorphic, self.fast, self.several, self.half = holomorphic, fast, several, half
         self.order, self.defaults = _parameters(forward, skip=1)
         notes = forward.__annotations__
         self.inputs = tuple(n for n in self.order if n not in notes)
@@ -136,6 +140,21 @@ class Op:
         fn = self.overrides.get((backend.name, self.inputs[rule.targets[0]]), rule.fn)
         return backend.rule(fn, rule.numpy) if backend is meta_ else fn
 
+    def formula(self, xp, *arrays, **attrs):
+        """The formula for GPU kernels to fall back on: half precision is computed in float32."""
+        return _widely(self.forward, xp, arrays, attrs)
+
+    def widens_half(self, backend, arrays, target=None):
+        """Whether the formula, or the rule for the input `target`, sees float32 in the place of half precision.
+
+        On the CPU always.  On a GPU kernels take halves as they are, and so do ops with the flag `half`, unless a number came in float32.
+        """
+        if backend.name != "cupy":
+            return backend.COMPUTES_HALF_IN_FLOAT32
+        if ("cupy", target) in self.overrides:
+            return False
+        return not self.half or any(getattr(a, "dtype", None) == F32 for a in arrays)
+
     # -- the general path ----------------------------------------------------------------------------------------------
 
     def __call__(self, *args, **kwargs):
@@ -193,12 +212,14 @@ class Op:
     def compute(self, raw, attrs):
         """(backend, inputs as the formula saw them, its result) for raw arrays.  Errors of the array library come out in torch's words."""
         backend = _backend_of(self, raw)
+        if backend.name == "cupy" and any(type(a) is np.ndarray for a in raw):
+            raw = _with_numbers(raw, backend)
         converted, half = raw, None
         token = silence(OFF)
         try:
             if self.promote is not None:
                 converted, common = self.promote(raw, backend)
-                if backend.COMPUTES_HALF_IN_FLOAT32 and _dtypes.is_half(common):
+                if _dtypes.is_half(common) and self.widens_half(backend, converted):
                     half = common
             if half is not None:
                 result = in_float32(half, lambda *a: self.kernels[backend.Array](backend.xp, *a, **attrs), converted)
@@ -249,7 +270,7 @@ class _Kernels(dict):
 
 
 def op(promote=None, view=False, random=False, syncs=False, variadic=False, holomorphic=True, fast=True, cuda=None, grad_name=None,
-       broadcasts=None, several=False):
+       broadcasts=None, several=False, half=False):
     """Decorator: declare an operation.
 
     promote      type policy, from `promotion`; None leaves the inputs as they are
@@ -262,23 +283,30 @@ def op(promote=None, view=False, random=False, syncs=False, variadic=False, holo
     grad_name    what torch calls its backward, without "Backward0" (a name with "::" is whole)
     broadcasts   the inputs may have been broadcast; by default true of ops with a promotion policy and two inputs or more
     several      returns a list or tuple of arrays made of one input (such ops without the flag are right, but have no quick path)
+    half         on a GPU formula and rules take half precision as it is: they round once.  Others see float32 there too, as on the CPU
     """
     def declare(forward):
-        return Op(forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts, several)
+        return Op(forward, promote, view, random, syncs, variadic, holomorphic, fast, cuda, grad_name, broadcasts, several, half)
     return declare
 
 
 def _backend_of(op, raw):
-    """The backend of the arrays among `raw`.  RuntimeError when they are on different devices."""
+    """The backend of the arrays among `raw`.  RuntimeError when they are on different devices.  NumPy's scalars are on none."""
     found = None
     for a in raw:
         backend = BACKENDS.get(type(a))
-        if backend is not None and hasattr(a, "dtype"):
+        if backend is not None and hasattr(a, "dtype") and not isinstance(a, np.generic):
             if found is not None and backend is not found:
                 others = [x for x in raw if not (type(x) is np.ndarray and x.ndim == 0)]  # a CPU tensor without dimensions is a number to others
                 return _backend_of(op, others) if len(others) < len(raw) else errors.refuse_mixture(op, raw)
             found = backend
     return found or BACKENDS[np.ndarray]
+
+
+def _with_numbers(raw, backend):
+    """`raw` with the CPU's 0-d arrays, which are numbers to a GPU, on the GPU of the first array."""
+    there = next(a for a in raw if type(a) is backend.Array)
+    return [backend.from_host(a, backend.index_of(there)) if type(a) is np.ndarray else a for a in raw]
 
 
 def in_float32(half, fn, args):
@@ -287,6 +315,14 @@ def in_float32(half, fn, args):
     if type(result) in (tuple, list):
         return tuple(r.astype(half) if hasattr(r, "dtype") and r.dtype == F32 else r for r in result)
     return result.astype(half) if hasattr(result, "dtype") and result.dtype == F32 else result
+
+
+def _widely(fn, xp, arrays, attrs):
+    """fn(xp, *arrays, **attrs), computed in float32 where there are arrays of half precision."""
+    half = next((a.dtype for a in arrays if hasattr(a, "dtype") and _dtypes.is_half(a.dtype)), None)
+    if half is None:
+        return fn(xp, *arrays, **attrs)
+    return in_float32(half, lambda *wide: fn(xp, *wide, **attrs), arrays)
 
 
 def _widened(a):

@@ -43,7 +43,7 @@ def each_rule(node, g, xp, backend, create_graph):
             attrs["needs"] = needs
         fn = rule.fn if create_graph else op.rule_for(rule, backend)
         try:
-            grads = _call(op, fn, xp, backend, g, args, attrs, create_graph)
+            grads = _call(op, rule, fn, xp, backend, g, args, attrs, create_graph)
         except Elsewhere:  # a sparse gradient that this rule has no way for
             grads = _call_dense(op, rule, g, args, attrs, create_graph)
         single = rule.single is not None and not op.variadic
@@ -67,11 +67,11 @@ def _call_dense(op, rule, g, args, attrs, create_graph):
         raise NotImplementedError(f"{op.name}: the gradient of this sparse operand is not implemented; use .to_dense()") from None
     g = g.dense()
     backend = BACKENDS[type(g)]
-    return _call(op, op.rule_for(rule, backend), backend.xp, backend, g, args, attrs, False)
+    return _call(op, rule, op.rule_for(rule, backend), backend.xp, backend, g, args, attrs, False)
 
 
-def _call(op, fn, xp, backend, g, args, attrs, create_graph):
-    """Call a rule; half precision is computed in float32 on the CPU, and a holomorphic op's complex gradient is conj(rule(conj(g)))."""
+def _call(op, rule, fn, xp, backend, g, args, attrs, create_graph):
+    """Call a rule; half precision is computed in float32 (see Op.widens_half), and a holomorphic op's complex gradient is conj(rule(conj(g)))."""
     parts = [p for p in g if p is not None] if type(g) is list else (g,)
     is_complex = any(map(_is_complex, parts))
     if create_graph and not is_complex:
@@ -79,7 +79,8 @@ def _call(op, fn, xp, backend, g, args, attrs, create_graph):
     if op.holomorphic and (is_complex or any(_is_complex(a) for a in args)):
         grads = fn(xp, [p if p is None else xp.conj(p) for p in g] if type(g) is list else xp.conj(g), *args, **attrs)
         return tuple(None if p is None else xp.conj(p) for p in grads) if type(grads) in (tuple, list) else xp.conj(grads)
-    if backend.COMPUTES_HALF_IN_FLOAT32 and op.promote is not None and not create_graph and _dtypes.is_half(parts[0].dtype):
+    if op.promote is not None and not create_graph and _dtypes.is_half(parts[0].dtype) and op.widens_half(
+            backend, (*parts, *args), op.inputs[rule.targets[0]]):
         return in_float32(parts[0].dtype, lambda h, *a: fn(xp, h, *a, **attrs), [g, *args])
     return fn(xp, g, *args, **attrs)
 

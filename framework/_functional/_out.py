@@ -82,6 +82,8 @@ def _tensors(things):
 
 def _deliver(target, made):
     """Write a result into `target`, which takes its shape.  RuntimeError where the type does not fit."""
+    if made.device != target.device:
+        raise RuntimeError(f"Expected out tensor to have device {made.device}, but got {target.device} instead")
     if not can_cast(made.dtype, target.dtype):
         raise RuntimeError(f"result type {made.dtype.name} can't be cast to the desired output type {target.dtype.name}")
     have, want = target._data.shape, made._data.shape

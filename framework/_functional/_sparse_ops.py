@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import ops
 from .._backends import of_array
+from .._backends.adding import reduce_at_places
 from .._backends.sparse_ import Pattern, SparseArray
 from .._core.op import REGISTRY
 from .._core.tensor import Tensor, wrap
@@ -390,7 +391,7 @@ def softmax(x, dim, log):
     groups = xp.unique(places, return_inverse=True)[1]
     count = int(groups.max()) + 1 if groups.size else 0
     peaks = xp.full((count, *raw.values.shape[1:]), -np.inf, raw.dtype)
-    xp.maximum.at(peaks, groups, raw.values)
+    reduce_at_places(xp, "maximum", peaks, groups, raw.values)
     shifted = values - wrap(peaks[groups])
     powers = ops.exp(shifted)
     totals = ops.add_segments(powers, groups, count)

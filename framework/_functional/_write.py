@@ -1,4 +1,6 @@
 """Writing into a tensor: `assign`, behind x[...] = y, copy_, fill_ and zero_."""
+import numpy as np
+
 from .. import ops
 from .._backends import device_of
 from .._core.graph import refresh_view
@@ -28,7 +30,9 @@ def _quick(target, value):
             return False
     elif type(value) is not float and type(value) is not int:
         return False
-    return a.flags.writeable and not (state.grad and (watched(target) or target._view is not None and target._view.base._requires_grad))
+    if type(a) is np.ndarray and not a.flags.writeable:
+        return False
+    return not (state.grad and (watched(target) or target._view is not None and target._view.base._requires_grad))
 
 
 def watched(t):

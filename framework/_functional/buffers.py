@@ -4,6 +4,7 @@ import os
 import numpy as np
 
 from .. import ops
+from .._backends import of_array
 from .._core.tensor import wrap
 from .._dtypes import as_dtype, get_default_dtype, uint64
 from ..ops.shape import wrap_dim
@@ -67,6 +68,7 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0):
     bits = (a.astype(np.float64) if a.dtype.kind in "fV" else a.astype(np.int64) if a.dtype != np.uint64 else a).view(np.uint64)
     dims = (dim,) if isinstance(dim, int) else tuple(dim)
     axes = tuple(wrap_dim(d, a.ndim) for d in dims) or tuple(range(a.ndim))
+    bits = of_array(bits).to_host(bits)  # CuPy has no such reduction
     return tensor(np.asarray(np.bitwise_xor.reduce(bits, axis=axes, keepdims=keepdim)), dtype=uint64, device=input.device)
 
 
@@ -87,7 +89,9 @@ def segment_reduce(data, reduce, *, lengths=None, indices=None, offsets=None, ax
     if lengths is None and offsets is None:
         raise RuntimeError("segment_reduce(): Either lengths or offsets must be defined.")
     shape, axis = data._data.shape, wrap_dim(axis, data._data.ndim)
-    sizes = lengths._data if lengths is not None else np.diff(offsets._data, axis=-1)
+    given = (offsets if lengths is None else lengths)._data
+    given = of_array(given).to_host(given)
+    sizes = given if lengths is not None else np.diff(given, axis=-1)
     if sizes.ndim != axis + 1:
         raise RuntimeError(f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}.")
     if not unsafe and ((sizes < 0).any() or (sizes.sum(-1) != shape[axis]).any()):

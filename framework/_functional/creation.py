@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from .. import ops
-from .._backends import device_of, for_device, of_array
+from .._backends import device_of, for_device, load_cuda, of_array
 from .._core.tensor import Tensor, unwrap, wrap
 from .._device import as_device
 from .._dtypes import as_dtype, get_default_dtype, int64, scalar_dtype
@@ -31,7 +31,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
                       "sourceTensor.detach().clone().requires_grad_(True), rather than tensor(sourceTensor).", UserWarning, stacklevel=2)
         place = device_of(data._data) if device is None else as_device(device)
         return fresh(moved(data._data, place, None if dtype is None else dtype.np, copy=True), requires_grad)
-    if type(data) not in _HOST_TYPES and type(data).__module__.partition(".")[0] == "cupy":
+    if _is_cupy(data):
         return fresh(moved(data, as_device("cuda" if device is None else device), None if dtype is None else dtype.np, copy=True), requires_grad)
     if isinstance(data, np.ndarray):
         _refuse_negative_strides(data)
@@ -39,6 +39,10 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
 
 
 _HOST_TYPES = (list, tuple, int, float, bool, np.ndarray)
+
+
+def _is_cupy(data):
+    return type(data) not in _HOST_TYPES and type(data).__module__.partition(".")[0] == "cupy"
 
 
 def as_tensor(data, dtype=None, device=None):
@@ -52,6 +56,9 @@ def as_tensor(data, dtype=None, device=None):
         shared = from_numpy(data)._data
         shared = shared if dtype is None or as_dtype(dtype).np == shared.dtype else shared.astype(as_dtype(dtype).np)
         return fresh(to_place(shared, as_device(device)))
+    if _is_cupy(data):
+        load_cuda()
+        return as_tensor(wrap(data), dtype, device)
     lent = borrowed(data)
     return tensor(data, dtype=dtype, device=device) if lent is None else as_tensor(wrap(lent), dtype, device)
 
@@ -99,7 +106,7 @@ def scalar_tensor(value, *, dtype=None, device=None, requires_grad=False):
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """`as_tensor` with a choice: copy=True always copies, copy=False raises ValueError where a copy is needed."""
     out = as_tensor(obj, dtype, device)
-    shared = out is obj or (isinstance(obj, np.ndarray) and np.shares_memory(out._data, obj))
+    shared = out is obj or out._data is obj or (isinstance(obj, np.ndarray) and np.shares_memory(out._data, obj))
     if copy and shared:
         out = ops.copy(out)
     if copy is False and not shared:

@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from .. import ops
+from .._backends import of_array
 from .._core.modes import no_grad
-from .._core.tensor import Tensor
+from .._core.tensor import Tensor, wrap
 from .._dtypes import of_numpy
 from .creation import tensor
 from .matrices import qr, solve, solve_triangular, svd, transposed
@@ -30,6 +31,14 @@ def _matrix(name, x, square=False):
         raise RuntimeError(f"{name}: A must be batches of square matrices, but they are {shape[-2]} by {shape[-1]} matrices")
 
 
+def _first_places(found):
+    """Where along the last dimension the first True stands, counted from 1; 0 where there is none.  bool (*, n) -> int32 (*)"""
+    backend = of_array(found)
+    xp = backend.xp
+    places = xp.where(found.any(-1), found.argmax(-1) + 1, 0) if found.shape[-1] else xp.zeros(found.shape[:-1])
+    return backend.asarray(places).astype(np.int32)
+
+
 # -- LU ----------------------------------------------------------------------------------------------------------------
 
 def lu_factor_ex(A, *, pivot=True, check_errors=False):  # noqa: N803 - torch's name, here and below
@@ -38,13 +47,13 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False):  # noqa: N803 - torch's 
     if not pivot:
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     compact, pivots = ops.lu_factor(A)
-    diagonal = np.diagonal(compact._data, axis1=-2, axis2=-1) == 0
-    places = np.where(diagonal.any(-1), diagonal.argmax(-1) + 1, 0) if diagonal.shape[-1] else np.zeros(diagonal.shape[:-1])
+    diagonal = compact._data.diagonal(axis1=-2, axis2=-1) == 0
+    places = _first_places(diagonal)
     if check_errors and places.any():
-        place = int(places[places != 0].flat[0])
+        place = int(places[places != 0][0])
         raise RuntimeError(f"torch.linalg.lu_factor: U[{place},{place}] is zero and using it on lu_solve would result in a division by zero. If you "
                            "still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)")
-    return LuFactorEx(compact, pivots, tensor(np.asarray(places).astype(np.int32), device=A.device))
+    return LuFactorEx(compact, pivots, wrap(places))
 
 
 def lu_factor(A, *, pivot=True):  # noqa: N803
@@ -110,11 +119,10 @@ def ldl_factor_ex(A, *, hermitian=False, check_errors=False):  # noqa: N803
     """(LD, pivots, info): as `ldl_factor`; info is 0, or the place from 1 of the first zero block of D."""
     _matrix("torch.linalg.ldl_factor_ex", A, square=True)
     compact, pivots = ops.ldl_factor(A, bool(hermitian))
-    zero = (np.diagonal(compact._data, axis1=-2, axis2=-1) == 0) & (pivots._data > 0)
-    places = np.where(zero.any(-1), zero.argmax(-1) + 1, 0) if zero.shape[-1] else np.zeros(zero.shape[:-1])
+    places = _first_places((compact._data.diagonal(axis1=-2, axis2=-1) == 0) & (pivots._data > 0))
     if check_errors and places.any():
-        raise RuntimeError(f"torch.linalg.ldl_factor: the block of D at {int(places[places != 0].flat[0])} is zero, so that D is singular")
-    return LdlFactorEx(compact, pivots, tensor(np.asarray(places).astype(np.int32), device=A.device))
+        raise RuntimeError(f"torch.linalg.ldl_factor: the block of D at {int(places[places != 0][0])} is zero, so that D is singular")
+    return LdlFactorEx(compact, pivots, wrap(places))
 
 
 def ldl_factor(A, *, hermitian=False):  # noqa: N803
@@ -131,7 +139,8 @@ def ldl_solve(LD, pivots, B, *, hermitian=False):  # noqa: N803
     if B._data.ndim < 2 or B._data.shape[-2] != LD._data.shape[-1]:
         raise RuntimeError(f"torch.linalg.ldl_solve: Expected LD.shape[-1] {LD._data.shape[-1]} to equal B.shape[-2], but B is {list(B._data.shape)}")
     with no_grad():
-        matrix = _ldl_product(LD._data, pivots._data, hermitian)
+        to_host = of_array(LD._data).to_host
+        matrix = _ldl_product(to_host(LD._data), to_host(pivots._data), hermitian)
     return solve(tensor(matrix, device=LD.device), B)
 
 

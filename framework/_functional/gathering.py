@@ -274,8 +274,9 @@ def put_(self, index, source, accumulate=False):
     if index._data.size != source._data.size:
         raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source._data.size}, "
                            f"index.numel() = {index._data.size}")
-    at = np.unravel_index(index._data.reshape(-1) % max(math.prod(self._data.shape), 1), self._data.shape)
-    others = (ops.reshape(source, (-1,)), *[wrap(np.asarray(a)) for a in at], *[None] * (MOST - len(at)))
+    backend = of_array(index._data)
+    at = backend.xp.unravel_index(index._data.reshape(-1) % max(math.prod(self._data.shape), 1), self._data.shape)
+    others = (ops.reshape(source, (-1,)), *[wrap(backend.asarray(a)) for a in at], *[None] * (MOST - len(at)))
     apply_inplace(ops.index_put.op, self, others, {"dims": tuple(range(len(at))), "accumulate": bool(accumulate)})
     return self
 

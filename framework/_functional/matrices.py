@@ -181,12 +181,12 @@ def lstsq(A, B, rcond=None, *, driver=None):  # noqa: N803
     right = ops.expand_dims(B, -1) if vector else B
     solution = ops.matmul(ops.pinv(A, rcond), right)
     rank = matrix_rank(A.detach(), rtol=rcond)
-    residuals = ops.zeros((0,), B.dtype)
+    residuals = ops.zeros((0,), B.dtype, B.device)
     if driver in ("gels", "gelss", "gelsd") and a[-2] > a[-1] and bool((rank._data == a[-1]).all()):
         off = ops.matmul(A, solution) - right
         residuals = ops.sum(ops.real(off * ops.conj(off)) if off._data.dtype.kind == "c" else off * off, -2)
         residuals = ops.squeeze(residuals, -1) if vector else residuals
-    values = svdvals(A.detach()) if driver in ("gelss", "gelsd") else ops.zeros((0,), of_numpy(A._data.real.dtype))
+    values = svdvals(A.detach()) if driver in ("gelss", "gelsd") else ops.zeros((0,), of_numpy(A._data.real.dtype), A.device)
     return Lstsq(ops.squeeze(solution, -1) if vector else solution, residuals, rank, values)
 
 
@@ -252,7 +252,7 @@ def qr(A, mode="reduced"):  # noqa: N803
         raise RuntimeError(f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'")
     m, n = A._data.shape[-2:]
     if mode == "r":
-        return Qr(ops.zeros((0,), A.dtype), ops.qr(A, "reduced")[1])
+        return Qr(ops.zeros((0,), A.dtype, A.device), ops.qr(A, "reduced")[1])
     if m >= n:
         return Qr(*ops.qr(A, mode))
     q, r = ops.qr(A[..., :m], "reduced")

@@ -83,7 +83,7 @@ def nanmedian(input, dim=None, keepdim=False):
         return _nan_middle(ops.reshape(input, (-1,)), -1)[0][0] if input._data.size else ops.median(input)
     axis = wrap_dim(dim, input._data.ndim)
     if not input._data.ndim:
-        return NanmedianResult(ops.copy(input), ops.zeros((), "int64"))
+        return NanmedianResult(ops.copy(input), ops.zeros((), "int64", input.device))
     found = _nan_middle(input, axis)
     return NanmedianResult(*[t if keepdim else ops.squeeze(t, axis) for t in found])
 
@@ -101,7 +101,7 @@ def mode(input, dim=-1, keepdim=False):
     """(values, indices) of the most frequent element along `dim`, the smallest of several."""
     axis = wrap_dim(dim, input._data.ndim)
     if not input._data.ndim:
-        return ModeResult(ops.copy(input), ops.zeros((), "int64"))
+        return ModeResult(ops.copy(input), ops.zeros((), "int64", input.device))
     found = ops.mode(input, axis)
     return ModeResult(*[t if keepdim else ops.squeeze(t, axis) for t in found])
 

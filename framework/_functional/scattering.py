@@ -2,6 +2,7 @@
 import numpy as np
 
 from .. import ops
+from .._backends import of_array
 from .._core.tensor import Tensor, wrap
 from ..ops.shape import wrap_dim
 
@@ -67,7 +68,8 @@ def unravel_index(indices, shape):
         raise TypeError("expected 'indices' to be integer dtype, but got "
                         f"{indices.dtype if isinstance(indices, Tensor) else type(indices).__name__}")
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return tuple(wrap(np.asarray(a, indices._data.dtype)) for a in np.unravel_index(indices._data, shape))
+    backend = of_array(indices._data)
+    return tuple(wrap(backend.asarray(a, indices._data.dtype)) for a in backend.xp.unravel_index(indices._data, shape))
 
 
 FUNCTIONS = {"select_scatter": select_scatter, "slice_scatter": slice_scatter, "diagonal_scatter": diagonal_scatter, "unravel_index": unravel_index}

@@ -4,6 +4,7 @@ import collections
 import numpy as np
 
 from .. import ops
+from .._backends import of_array
 from .._core.tensor import Tensor, unwrap, wrap
 from ..ops.shape import wrap_dim
 
@@ -46,7 +47,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True):
     if not 0 <= k <= n:
         raise RuntimeError(f"selected index k out of range: k is {k}, and dimension {axis} has {n} elements")
     if not input._data.ndim and not k:
-        return TopkResult(ops.getitem(ops.reshape(input, (1,)), (slice(0),)), ops.zeros((0,), "int64"))
+        return TopkResult(ops.getitem(ops.reshape(input, (1,)), (slice(0),)), ops.zeros((0,), "int64", input.device))
     return _along(ops.topk, TopkResult, input, dim, k=int(k), largest=bool(largest))
 
 
@@ -103,7 +104,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
         raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right', and must not contradict right={right}, but got {side!r}")
     if sorter is not None:
         sorted_sequence = ops.take_along_axis(sorted_sequence, sorter, sorted_sequence._data.ndim - 1)
-    y = input if isinstance(input, Tensor) else wrap(np.asarray(input, sorted_sequence._data.dtype))
+    y = input if isinstance(input, Tensor) else wrap(of_array(sorted_sequence._data).asarray(input, sorted_sequence._data.dtype))
     if sorted_sequence._data.ndim != 1 and sorted_sequence._data.shape[:-1] != y._data.shape[:-1]:
         raise RuntimeError("searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
                            f"tensor must match, but we got boundaries tensor {list(sorted_sequence._data.shape)} and input value tensor "

@@ -2,9 +2,8 @@
 import collections
 import math
 
-import numpy as np
-
 from .. import ops
+from .._backends import of_array
 from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor
 from ..ops.polynomials import FAMILIES
@@ -58,8 +57,9 @@ def frexp(input):
 
 def isin(elements, test_elements, *, assume_unique=False, invert=False):
     """Whether each of `elements` is among `test_elements`; either may be a number.  bool"""
-    x = elements if isinstance(elements, Tensor) else ops.full((), elements, type(elements))
-    y = test_elements._data if isinstance(test_elements, Tensor) else np.asarray(test_elements)
+    there = test_elements.device if isinstance(test_elements, Tensor) else None
+    x = elements if isinstance(elements, Tensor) else ops.full((), elements, type(elements), there)
+    y = test_elements._data if isinstance(test_elements, Tensor) else of_array(x._data).asarray(test_elements)
     return ops.isin(x, y, bool(invert))
 
 

@@ -9,7 +9,7 @@ def backward(xp, g, x, bias, activation, needs):
     """The gradients of the op `bias_activation` on CuPy arrays."""
     gx = GRADIENT(xp, (g, x, bias), {"activation": activation})
     if gx is None:
-        return bias_activation.rules[0].fn(xp, g, x, bias, activation, needs)
+        return bias_activation.rules[0].formula(xp, g, x, bias, activation, needs)
     return gx, sum_over_rows(xp, gx) if needs[1] else None
 
 

@@ -74,7 +74,7 @@ def forward(xp, boxes, scores, classes=None, iou_threshold=0.5):
     """The op `suppress` on CuPy arrays."""
     n = boxes.shape[0]
     if not FAMILY.takes(boxes):
-        return suppress.forward(xp, boxes, scores, classes, iou_threshold)
+        return suppress.formula(xp, boxes, scores, classes, iou_threshold)
     order = xp.argsort(-scores.astype(np.float64), kind="stable").astype(np.int64, copy=False)
     words = math.ceil(n / 64)
     bits, dead, kept, count = (xp.empty((n, words), np.uint64), xp.zeros((words,), np.uint64), xp.empty((n,), np.int64), xp.empty((1,), np.int64))

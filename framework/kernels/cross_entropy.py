@@ -109,7 +109,7 @@ def _takes(x, target, weight):
 def forward(xp, x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """The op `cross_entropy` on CuPy arrays."""
     if not _takes(x, target, weight):
-        return cross_entropy.forward(xp, x, target, weight, ignore_index, reduction, label_smoothing)
+        return cross_entropy.formula(xp, x, target, weight, ignore_index, reduction, label_smoothing)
     rows, (t, w, total) = _rows(xp, x), _prepared(xp, x, target, weight)
     m, n = rows.shape
     losses, counted = xp.empty((m,), number(x)), xp.empty((m,), number(x))
@@ -125,7 +125,7 @@ def forward(xp, x, target, weight=None, ignore_index=-100, reduction="mean", lab
 def backward(xp, g, x, target, weight, ignore_index, reduction, label_smoothing):
     """The gradient of `forward` for x."""
     if not _takes(x, target, weight) or g.dtype != x.dtype or g.size not in (1, target.size):
-        return cross_entropy.rules[0].fn(xp, g, x, target, weight, ignore_index, reduction, label_smoothing)
+        return cross_entropy.rules[0].formula(xp, g, x, target, weight, ignore_index, reduction, label_smoothing)
     rows, (t, w, total) = _rows(xp, x), _prepared(xp, x, target, weight)
     m, n = rows.shape
     counted, divisor, out = xp.empty((m,), number(x)), xp.empty((1,), number(x)), xp.empty_like(rows)

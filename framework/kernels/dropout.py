@@ -21,7 +21,7 @@ FAMILY = Family("dropout", TEXT)
 def forward(xp, x, mask, scale):
     """The op `masked_scale` on CuPy arrays."""
     if not FAMILY.takes(x) or mask.shape != x.shape or mask.dtype.kind != "b":
-        return masked_scale.forward(xp, x, mask, scale)
+        return masked_scale.formula(xp, x, mask, scale)
     x, mask, y = xp.ascontiguousarray(x), xp.ascontiguousarray(mask), xp.empty(x.shape, x.dtype)
     FAMILY.launch(xp, "masked_scale", x, *flat_grid(x.size), x, mask, y, I64(x.size), number(x)(scale))
     return y

@@ -251,7 +251,7 @@ def register(registry):
 
 
 def _forward(op, body):
-    formula = op.forward
+    formula = op.formula
 
     def kernel(xp, *inputs, **attrs):
         out = body(xp, inputs, attrs)
@@ -260,7 +260,7 @@ def _forward(op, body):
 
 
 def _gradient(rule, body):
-    formula = rule.fn
+    formula = rule.formula
 
     def kernel(xp, g, *saved, **attrs):
         out = body(xp, (g, *saved), attrs)

@@ -46,7 +46,7 @@ WITH_ATOMICS = Family("embedding_atomic", ATOMIC, ("float32", "float64"))
 def kernel(xp, x, indices, rows=0, padding_idx=-1, scale_grad_by_freq=False):
     """The op `add_rows` on CuPy arrays."""
     if not FAMILY.takes(x) or indices.dtype.kind not in "iu":
-        return add_rows.forward(xp, x, indices, rows, padding_idx, scale_grad_by_freq)
+        return add_rows.formula(xp, x, indices, rows, padding_idx, scale_grad_by_freq)
     factors = wide(xp, _factors(indices, rows, padding_idx, scale_grad_by_freq, x.dtype), x)
     n = x.shape[-1]
     y, x = xp.zeros((rows, n), x.dtype), xp.ascontiguousarray(x)

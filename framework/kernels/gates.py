@@ -77,7 +77,7 @@ def _grid(x, n):
 def gated_forward(xp, x, y, activation="silu"):
     """The op `gated` on CuPy arrays."""
     if not _alike(x, y) or activation not in KINDS:
-        return gated.forward(xp, x, y, activation)
+        return gated.formula(xp, x, y, activation)
     x, y, out = xp.ascontiguousarray(x), xp.ascontiguousarray(y), xp.empty(x.shape, x.dtype)
     FAMILY.launch(xp, "gate", x, *_grid(x, x.size), x, I64(0), y, I64(0), I64(x.size), out, I64(1), I64(x.size), KINDS[activation])
     return out
@@ -86,7 +86,7 @@ def gated_forward(xp, x, y, activation="silu"):
 def gated_backward(xp, g, x, y, activation, needs):
     """Its gradients."""
     if not _alike(x, y, g):
-        return gated.rules[0].fn(xp, g, x, y, activation, needs)
+        return gated.rules[0].formula(xp, g, x, y, activation, needs)
     g, x, y = (xp.ascontiguousarray(t) for t in (g, x, y))
     gx, gy = xp.empty(x.shape, x.dtype), xp.empty(x.shape, x.dtype)
     FAMILY.launch(xp, "gate_backward", x, *_grid(x, x.size), g, x, I64(0), y, I64(0), I64(x.size), gx, gy, I64(1), I64(x.size), KINDS[activation])
@@ -101,7 +101,7 @@ def _halves(x, axis):
 def glu_forward(xp, x, axis):
     """The op `glu` on CuPy arrays."""
     if not FAMILY.takes(x):
-        return glu.forward(xp, x, axis)
+        return glu.formula(xp, x, axis)
     x, (rows, n) = xp.ascontiguousarray(x), _halves(x, axis)
     out = xp.empty((*x.shape[:axis], x.shape[axis] // 2, *x.shape[axis + 1:]), x.dtype)
     FAMILY.launch(xp, "gate", x, *_grid(x, out.size), x, I64(n), x, I64(0), I64(2 * n), out, I64(rows), I64(n), KINDS["sigmoid"])
@@ -111,7 +111,7 @@ def glu_forward(xp, x, axis):
 def glu_backward(xp, g, x, axis):
     """Its gradient."""
     if not FAMILY.takes(x) or g.dtype != x.dtype:
-        return glu.rules[0].fn(xp, g, x, axis)
+        return glu.rules[0].formula(xp, g, x, axis)
     g, x, (rows, n) = xp.ascontiguousarray(g), xp.ascontiguousarray(x), _halves(x, axis)
     gx = xp.empty(x.shape, x.dtype)
     FAMILY.launch(xp, "gate_backward", x, *_grid(x, g.size), g, x, I64(n), x, I64(0), I64(2 * n), gx, gx, I64(rows), I64(n), KINDS["sigmoid"])

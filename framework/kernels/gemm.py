@@ -162,20 +162,20 @@ def _broadcast(a, b):
 def multiply(xp, x, y):
     """The op `matmul`."""
     out = product(xp, x, y)
-    return matmul.forward(xp, x, y) if out is None else out
+    return matmul.formula(xp, x, y) if out is None else out
 
 
 def affine(xp, x, weight, bias=None):
     """The op `linear`."""
     if bias is None or not (x.ndim and weight.ndim == 2 and bias.shape == weight.shape[:1] and bias.dtype == x.dtype and bias.flags.c_contiguous):
         out = product(xp, x, weight.T) if bias is None and x.ndim and weight.ndim == 2 else None
-        return linear.forward(xp, x, weight, bias) if out is None else out
+        return linear.formula(xp, x, weight, bias) if out is None else out
     out = product(xp, x, weight.T, bias)
     if out is not None:
         return out
     out = product(xp, x, weight.T)
     if out is None:
-        return linear.forward(xp, x, weight, bias)
+        return linear.formula(xp, x, weight, bias)
     out += bias
     return out
 

@@ -70,7 +70,7 @@ def _kernel(op):
         rest = x.shape[axis + len(shares):]
         old, new = (math.prod([getattr(s, name) for s in shares]) * math.prod(rest) for name in ("old", "new"))
         if not FAMILY.takes(x) or len(shares) + (len(rest) > 0) > 3 or max(old, new) >= 2**31:
-            return op.forward(xp, x, shares, axis)
+            return op.formula(xp, x, shares, axis)
         if math.prod(s.weights.shape[1] for s in shares) <= MOST:
             return _all_at_once(xp, x, shares, axis)
         for a, s in enumerate(shares, axis):

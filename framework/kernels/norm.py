@@ -96,7 +96,7 @@ def _column_sums(xp, g, x, stats, rows, n):
 def group_forward(xp, x, weight=None, bias=None, groups=1, eps=1e-5):
     """The op `group_normalize` on CuPy arrays."""
     if not _in_groups(x, weight, bias):
-        return group_normalize.forward(xp, x, weight, bias, groups, eps)
+        return group_normalize.formula(xp, x, weight, bias, groups, eps)
     channels, spatial = x.shape[1], math.prod(x.shape[2:])
     return _rows_forward(xp, x, weight, bias, channels // groups * spatial, (groups, channels // groups, spatial), eps, True)
 
@@ -104,7 +104,7 @@ def group_forward(xp, x, weight=None, bias=None, groups=1, eps=1e-5):
 def group_backward(xp, g, x, weight, groups, eps, needs):
     """The gradients of `group_forward`."""
     if not _in_groups(x, weight) or g.dtype != x.dtype:
-        return group_normalize.rules[0].fn(xp, g, x, weight, groups, eps, needs)
+        return group_normalize.rules[0].formula(xp, g, x, weight, groups, eps, needs)
     batch, channels, spatial = x.shape[0], x.shape[1], math.prod(x.shape[2:])
     own = channels // groups
     gx, stats, g, x = _rows_backward(xp, g, x, weight, own * spatial, (groups, own, spatial), eps, True, needs[0])
@@ -127,7 +127,7 @@ def _are_channels(x, axes):
 def batch_moments(xp, x, axes):
     """The op `moments` on CuPy arrays."""
     if not (FAMILY.takes(x) and _are_channels(x, axes)):
-        return moments.forward(xp, x, axes)
+        return moments.formula(xp, x, axes)
     shape = 1, x.shape[1], *(1,) * (x.ndim - 2)
     x = _rows_of_channels(xp, x) if channels_last(x) else xp.ascontiguousarray(x)
     batch, channels, spatial = x.shape[0], x.shape[1], math.prod(x.shape[2:])
@@ -167,7 +167,7 @@ def _planes(name, x):
 def shift_channels(xp, x, scale, shift):
     """The op `scale_shift` on CuPy arrays."""
     per_channel = x.ndim > 1 and all(t.shape == (x.shape[1], *(1,) * (x.ndim - 2)) for t in (scale, shift))
-    return _apply(xp, x, None, scale, None, shift) if per_channel and FAMILY.takes(x) else scale_shift.forward(xp, x, scale, shift)
+    return _apply(xp, x, None, scale, None, shift) if per_channel and FAMILY.takes(x) else scale_shift.formula(xp, x, scale, shift)
 
 
 def _batch_backward(xp, g, x, weight, mean, rstd, needs):
@@ -196,7 +196,7 @@ def normalize_forward(xp, x, weight=None, bias=None, mean=None, rstd=None, axes=
             return _rows_forward(xp, x, weight, bias, n, (1, n, 1), eps, center)
         if _has_channel_statistics(x, weight, bias, mean, rstd, axes, center):
             return _apply(xp, x, mean, rstd, weight, bias)
-    return normalize.forward(xp, x, weight, bias, mean, rstd, axes, eps, center)
+    return normalize.formula(xp, x, weight, bias, mean, rstd, axes, eps, center)
 
 
 def _has_channel_statistics(x, weight, bias, mean, rstd, axes, center):
@@ -216,7 +216,7 @@ def normalize_backward(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, cent
             return gx, *(s.reshape(x.shape[x.ndim - len(axes):]) for s in sums)
         if _has_channel_statistics(x, weight, None, mean, rstd, axes, center) and (bias_shape is None or math.prod(bias_shape) == x.shape[1]):
             return _batch_backward(xp, g, x, weight, mean, rstd, needs)
-    return normalize.rules[0].fn(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs)
+    return normalize.rules[0].formula(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs)
 
 
 def register():

@@ -153,7 +153,7 @@ def _launch(xp, name, x, out, sizes, *rest, family=FAMILY):
 def max_forward(xp, x, kernel, stride, padding, dilation, ceil_mode=False):
     """The op `max_pool` on CuPy arrays."""
     if not _takes(x, kernel):
-        return max_pool.forward(xp, x, kernel, stride, padding, dilation, ceil_mode)
+        return max_pool.formula(xp, x, kernel, stride, padding, dilation, ceil_mode)
     out = _check(x.shape, kernel, stride, padding, dilation, ceil_mode)
     small = math.prod(kernel) < 256
     best = xp.empty((*x.shape[:2], *out), x.dtype)
@@ -166,7 +166,7 @@ def max_forward(xp, x, kernel, stride, padding, dilation, ceil_mode=False):
 def max_backward(xp, x, where, shape=(), kernel=(), stride=(), padding=(), dilation=()):
     """The op `spread_to_max` on CuPy arrays."""
     if not _takes(x, kernel) or where.dtype.name not in ("uint8", "int32"):
-        return spread_to_max.forward(xp, x, where, shape, kernel, stride, padding, dilation)
+        return spread_to_max.formula(xp, x, where, shape, kernel, stride, padding, dilation)
     out = xp.empty(shape, x.dtype)
     _launch(xp, "max_pool_backward", x, out, (shape[2:], x.shape[2:], kernel, stride, padding, dilation), xp.ascontiguousarray(x),
             xp.ascontiguousarray(where), out, (), family=FAMILY if where.dtype == np.uint8 else LARGE)
@@ -180,7 +180,7 @@ def _counting(x, count_include_pad, divisor_override):
 def avg_forward(xp, x, kernel, stride, padding, ceil_mode=False, count_include_pad=True, divisor_override=None):
     """The op `avg_pool` on CuPy arrays."""
     if not _takes(x, kernel):
-        return avg_pool.forward(xp, x, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        return avg_pool.formula(xp, x, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
     ones = (1,) * len(kernel)
     sizes = _check(x.shape, kernel, stride, padding, ones, ceil_mode)
     out = xp.empty((*x.shape[:2], *sizes), x.dtype)
@@ -192,7 +192,7 @@ def avg_forward(xp, x, kernel, stride, padding, ceil_mode=False, count_include_p
 def avg_backward(xp, x, shape=(), kernel=(), stride=(), padding=(), ceil_mode=False, count_include_pad=True, divisor_override=None):
     """The op `spread_average` on CuPy arrays."""
     if not _takes(x, kernel):
-        return spread_average.forward(xp, x, shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
+        return spread_average.formula(xp, x, shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor_override)
     out = xp.empty(shape, x.dtype)
     _launch(xp, "avg_pool_backward", x, out, (shape[2:], x.shape[2:], kernel, stride, padding, (1,) * len(kernel)), xp.ascontiguousarray(x), out,
             _counting(x, count_include_pad, divisor_override))

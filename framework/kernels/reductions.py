@@ -297,7 +297,7 @@ def _plain(op, kind, check=None):
         if check is not None:
             _refuse_empty(check, x, axis)
         out = over(xp, x, kind, axis, keepdims)
-        return op.forward(xp, x, axis, keepdims) if out is None else out
+        return op.formula(xp, x, axis, keepdims) if out is None else out
     return kernel
 
 
@@ -310,12 +310,7 @@ def _count(x, axis):
 def mean_forward(xp, x, axis=None, keepdims=False):
     """The op `mean` on CuPy arrays."""
     out = over(xp, x, "sum", axis, keepdims, 1 / _count(x, axis)) if x.size else None
-    return _as(x, mean.forward(xp, x, axis, keepdims)) if out is None else out
-
-
-def _as(x, out):
-    """The formula's result in the type of a half-precision `x`, whatever the array library makes of it beside a number."""
-    return out.astype(x.dtype) if x.dtype.itemsize == 2 and x.dtype.kind in "fV" else out
+    return mean.formula(xp, x, axis, keepdims) if out is None else out
 
 
 def _variance(xp, x, axis, correction, keepdims):
@@ -331,20 +326,20 @@ def _variance(xp, x, axis, correction, keepdims):
 def var_forward(xp, x, axis=None, correction=1, keepdims=False):
     """The op `var` on CuPy arrays."""
     out = _variance(xp, x, axis, correction, keepdims)
-    return var.forward(xp, x, axis, correction, keepdims) if out is None else out.astype(x.dtype, copy=False)
+    return var.formula(xp, x, axis, correction, keepdims) if out is None else out.astype(x.dtype, copy=False)
 
 
 def std_forward(xp, x, axis=None, correction=1, keepdims=False):
     """The op `std` on CuPy arrays."""
     out = _variance(xp, x, axis, correction, keepdims)
-    return std.forward(xp, x, axis, correction, keepdims) if out is None else xp.sqrt(out).astype(x.dtype, copy=False)
+    return std.formula(xp, x, axis, correction, keepdims) if out is None else xp.sqrt(out).astype(x.dtype, copy=False)
 
 
 def norm_forward(xp, x, ord=2, axis=None, keepdims=False):  # noqa: A002 - NumPy's name
     """The op `vector_norm` on CuPy arrays: orders 1 and 2."""
     out = over(xp, x, "sizes" if ord == 1 else "squares", axis, keepdims, wide=True) if ord in (1, 2) else None
     if out is None:
-        return _as(x, vector_norm.forward(xp, x, ord, axis, keepdims))
+        return vector_norm.formula(xp, x, ord, axis, keepdims)
     return (out if ord == 1 else xp.sqrt(out)).astype(x.dtype, copy=False)
 
 

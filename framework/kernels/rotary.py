@@ -44,12 +44,12 @@ def _launch(xp, x, cos, sin, interleaved, sign):
 def forward(xp, x, cos, sin, interleaved=False):
     """The op `rotary_embedding` on CuPy arrays."""
     _check(x.shape, cos.shape, sin.shape)
-    return _launch(xp, x, cos, sin, interleaved, 1) if FAMILY.takes(x) else rotary_embedding.forward(xp, x, cos, sin, interleaved)
+    return _launch(xp, x, cos, sin, interleaved, 1) if FAMILY.takes(x) else rotary_embedding.formula(xp, x, cos, sin, interleaved)
 
 
 def backward(xp, g, cos, sin, interleaved):
     """Its gradient for x."""
-    return _launch(xp, g, cos, sin, interleaved, -1) if FAMILY.takes(g) else rotary_embedding.forward(xp, g, cos, -sin, interleaved)
+    return _launch(xp, g, cos, sin, interleaved, -1) if FAMILY.takes(g) else rotary_embedding.formula(xp, g, cos, -sin, interleaved)
 
 
 def register():

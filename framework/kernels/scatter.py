@@ -145,7 +145,7 @@ def along_axis(xp, x, indices, shape, axis):
         out[corner] = along_axis(xp, x, indices, out[corner].shape, axis)
         return out
     places = _along(xp, indices, x, shape, axis) if FAMILY.takes(x) else None
-    return add_along_axis.forward(xp, x, indices, shape, axis) if places is None else _sum_at(xp, places, x, tuple(shape))
+    return add_along_axis.formula(xp, x, indices, shape, axis) if places is None else _sum_at(xp, places, x, tuple(shape))
 
 
 def scatter_forward(xp, x, indices, y, axis, accumulate=False):
@@ -158,7 +158,7 @@ def scatter_forward(xp, x, indices, y, axis, accumulate=False):
         if y.shape != indices.shape:
             y = y[tuple([slice(n) for n in indices.shape])] if y.ndim == indices.ndim else xp.broadcast_to(y, indices.shape)
         places = _along(xp, indices, y, x.shape, axis)
-    return scatter.forward(xp, x, indices, y, axis, accumulate) if places is None else _sum_at(xp, places, y, x)
+    return scatter.formula(xp, x, indices, y, axis, accumulate) if places is None else _sum_at(xp, places, y, x)
 
 
 def _at_dims(xp, indices, dims, shape, y):
@@ -180,7 +180,7 @@ def _at_dims(xp, indices, dims, shape, y):
 def at_indices(xp, x, *given, shape=(), dims=(0,)):
     """The op `add_at` on CuPy arrays."""
     places = _at_dims(xp, _there(*given), dims, shape, x) if FAMILY.takes(x) else None
-    return add_at.forward(xp, x, *given, shape=shape, dims=dims) if places is None else _sum_at(xp, places, x, tuple(shape))
+    return add_at.formula(xp, x, *given, shape=shape, dims=dims) if places is None else _sum_at(xp, places, x, tuple(shape))
 
 
 def put_forward(xp, x, y, *given, dims=(0,), accumulate=False):
@@ -192,7 +192,7 @@ def put_forward(xp, x, y, *given, dims=(0,), accumulate=False):
         if y.ndim <= len(shape) and all(a in (1, b) for a, b in zip(y.shape[::-1], shape[::-1])):
             y = xp.broadcast_to(y, shape)
             places = _at_dims(xp, indices, dims, x.shape, y)
-    return index_put.forward(xp, x, y, *given, dims=dims, accumulate=accumulate) if places is None else _sum_at(xp, places, y, x)
+    return index_put.formula(xp, x, y, *given, dims=dims, accumulate=accumulate) if places is None else _sum_at(xp, places, y, x)
 
 
 def reduce_forward(xp, x, indices, y, axis, reduce, include_self=True):
@@ -204,7 +204,7 @@ def reduce_forward(xp, x, indices, y, axis, reduce, include_self=True):
         return _in_corner(xp, x, corner, reduce_forward(xp, x[corner], indices, y, axis, reduce, include_self))
     places = _along(xp, indices, y, x.shape, axis) if FAMILY.takes(x) and type(y) is xp.ndarray and indices.size else None
     if places is None:
-        return scatter_reduce.forward(xp, x, indices, y, axis, reduce, include_self)
+        return scatter_reduce.formula(xp, x, indices, y, axis, reduce, include_self)
     out, kind = _computed(xp, x), number(x)
     if not include_self:
         places.launch("scatter_fill", x, places.index, out, last=(kind(_start(reduce, np.dtype(kind))),))

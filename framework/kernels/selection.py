@@ -179,7 +179,7 @@ def topk_forward(xp, x, k, axis=-1, largest=True):
     """The op `topk` on CuPy arrays."""
     n = x.shape[axis] if x.ndim else 0
     if not (FAMILY.takes(x) and 0 < k <= min(n, MOST) and n < 2**31):
-        return topk.forward(xp, x, k, axis, largest)
+        return topk.formula(xp, x, k, axis, largest)
     lines = rows_last(xp, x, axis)
     rows, given = lines.size // n, None
     parts = max(1, min(n // max(PART, 4 * k), FULL // rows))
@@ -207,14 +207,14 @@ def _fits(x, axis):
 
 def kth_forward(xp, x, k, axis=-1):
     """The op `kthvalue` on CuPy arrays."""
-    return _kth(xp, x, k, axis, False) if _fits(x, axis) else kthvalue.forward(xp, x, k, axis)
+    return _kth(xp, x, k, axis, False) if _fits(x, axis) else kthvalue.formula(xp, x, k, axis)
 
 
 def median_forward(xp, x, axis, keepdims=False):
     """The op `median_along` on CuPy arrays."""
     _refuse_empty("median", x, axis)
     if not _fits(x, axis):
-        return median_along.forward(xp, x, axis, keepdims)
+        return median_along.formula(xp, x, axis, keepdims)
     values, indices = _kth(xp, x, (x.shape[axis] + 1) // 2, axis, True)
     return (values, indices) if keepdims else (xp.squeeze(values, axis), xp.squeeze(indices, axis))
 

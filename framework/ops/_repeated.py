@@ -6,6 +6,7 @@ kernel that adds rows in the order of their indexes, and the last value named st
 """
 import numpy as np
 
+from .._backends.adding import add_at_places
 from .._config import DETERMINISTIC
 from .embedding import add_rows
 
@@ -13,7 +14,7 @@ from .embedding import add_rows
 def add_repeated(xp, out, where, values):
     """out[where] += values, where a place that is named several times gets all of them.  where: what indexes an array"""
     if xp is np or out.dtype.kind not in "fcV" or not DETERMINISTIC["on"] or not out.size:
-        xp.add.at(out, where, values)
+        add_at_places(xp, out, where, values)
         return
     places = _places(xp, out, where)
     values = xp.broadcast_to(xp.asarray(values, dtype=out.dtype), places.shape).reshape(-1, 1)
@@ -34,8 +35,10 @@ def put_repeated(xp, out, where, values):
         return
     last = xp.full(out.size, -1, np.int64)
     xp.maximum.at(last, places.reshape(-1), xp.arange(values.size))  # the largest is the largest in any order
-    chosen = values[xp.maximum(last, 0)].astype(out.dtype, copy=False)
-    out[...] = xp.where(last >= 0, chosen, out.reshape(-1)).reshape(out.shape)
+    chosen, kept = values[xp.maximum(last, 0)].astype(out.dtype, copy=False), out.reshape(-1)
+    if out.dtype.kind == "V":  # CuPy's `where` does not know bfloat16
+        chosen, kept = chosen.view(np.int16), kept.view(np.int16)
+    out[...] = xp.where(last >= 0, chosen, kept).view(out.dtype).reshape(out.shape)
 
 
 def _places(xp, out, where):

@@ -30,7 +30,7 @@ def no_bools(raw, backend):
 no_bools.numbers = True
 
 
-@op(promote=same)
+@op(promote=same, half=True)
 def add(xp, x, y):
     """x + y"""
     return xp.add(x, y)
@@ -79,7 +79,7 @@ def _(xp, g, alpha):
     return g * alpha
 
 
-@op(promote=no_bools, grad_name="Sub")
+@op(promote=no_bools, grad_name="Sub", half=True)
 def subtract(xp, x, y):
     """x - y"""
     return xp.subtract(x, y)
@@ -95,7 +95,7 @@ def _(xp, g):
     return xp.negative(g)
 
 
-@op(promote=no_bools)
+@op(promote=no_bools, half=True)
 def rsub(xp, x, y):
     """y - x: what stands behind `number - tensor`."""
     return xp.subtract(y, x)
@@ -111,7 +111,7 @@ def _(xp, g):
     return g
 
 
-@op(promote=with_exact_numbers(same), grad_name="Mul")
+@op(promote=with_exact_numbers(same), grad_name="Mul", half=True)
 def multiply(xp, x, y):
     """x * y"""
     return xp.multiply(x, y)
@@ -127,7 +127,7 @@ def _(xp, g, x):
     return g * x
 
 
-@op(promote=with_exact_numbers(to_float), grad_name="Div")
+@op(promote=with_exact_numbers(to_float), grad_name="Div", half=True)
 def divide(xp, x, y):
     """x / y; the quotient of integers is of the default float type."""
     return xp.divide(x, y)
@@ -217,7 +217,7 @@ def _no_bool_negation(raw, backend):
     return same(raw, backend)
 
 
-@op(promote=_no_bool_negation, grad_name="Neg")
+@op(promote=_no_bool_negation, grad_name="Neg", half=True)
 def negative(xp, x):
     """-x"""
     return xp.negative(x)

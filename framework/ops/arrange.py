@@ -93,28 +93,35 @@ def _two_dims(axis1, axis2, ndim):
     return a, b
 
 
+def _triangle(xp, cut, x, k):
+    """cut(x, k); of bfloat16 the bits, because CuPy's `where` does not know the type: zeros are zeros there too."""
+    if xp is not np and getattr(x.dtype, "kind", None) == "V":
+        return cut(x.view(np.int16), k).view(x.dtype)
+    return cut(x, k)
+
+
 @op()
 def tril(xp, x, k: int = 0):
     """The lower triangle of each matrix, up to diagonal `k`, zeros above.  (*, n, m) -> (*, n, m)"""
     _check_matrix("tril", x)
-    return xp.tril(x, k)
+    return _triangle(xp, xp.tril, x, k)
 
 
 @tril.vjp("x")
 def _(xp, g, k):
-    return xp.tril(g, k)
+    return _triangle(xp, xp.tril, g, k)
 
 
 @op()
 def triu(xp, x, k: int = 0):
     """The upper triangle of each matrix, from diagonal `k`, zeros below.  (*, n, m) -> (*, n, m)"""
     _check_matrix("triu", x)
-    return xp.triu(x, k)
+    return _triangle(xp, xp.triu, x, k)
 
 
 @triu.vjp("x")
 def _(xp, g, k):
-    return xp.triu(g, k)
+    return _triangle(xp, xp.triu, g, k)
 
 
 def _check_matrix(name, x):

@@ -10,37 +10,37 @@ FLOAT, COMPLEX, BOOL = _dtypes.FLOAT, _dtypes.COMPLEX, _dtypes.BOOL
 # -- comparisons: bool results -----------------------------------------------------------------------------------------
 
 
-@op(promote=same)
+@op(promote=same, half=True)
 def equal(xp, x, y):
     """x == y"""
     return xp.equal(x, y)
 
 
-@op(promote=same)
+@op(promote=same, half=True)
 def not_equal(xp, x, y):
     """x != y"""
     return xp.not_equal(x, y)
 
 
-@op(promote=refusing(same, "lt", COMPLEX))
+@op(promote=refusing(same, "lt", COMPLEX), half=True)
 def less(xp, x, y):
     """x < y"""
     return xp.less(x, y)
 
 
-@op(promote=refusing(same, "le", COMPLEX))
+@op(promote=refusing(same, "le", COMPLEX), half=True)
 def less_equal(xp, x, y):
     """x <= y"""
     return xp.less_equal(x, y)
 
 
-@op(promote=refusing(same, "gt", COMPLEX))
+@op(promote=refusing(same, "gt", COMPLEX), half=True)
 def greater(xp, x, y):
     """x > y"""
     return xp.greater(x, y)
 
 
-@op(promote=refusing(same, "ge", COMPLEX))
+@op(promote=refusing(same, "ge", COMPLEX), half=True)
 def greater_equal(xp, x, y):
     """x >= y"""
     return xp.greater_equal(x, y)
@@ -66,19 +66,19 @@ def isclose(xp, x, y, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = 
     return close | (xp.isfinite(apart) & (apart <= atol + xp.absolute(rtol * y)))
 
 
-@op(promote=same)
+@op(promote=same, half=True)
 def isnan(xp, x):
     """Whether x is not a number."""
     return x != x
 
 
-@op(promote=same)
+@op(promote=same, half=True)
 def isinf(xp, x):
     """Whether x is inf or -inf, or has a part that is."""
     return xp.zeros(x.shape, bool) if x.dtype.kind in "biu" else xp.isinf(x)
 
 
-@op(promote=same)
+@op(promote=same, half=True)
 def isfinite(xp, x):
     """Whether x is neither infinite nor nan."""
     return xp.ones(x.shape, bool) if x.dtype.kind in "biu" else xp.isfinite(x)
@@ -86,28 +86,33 @@ def isfinite(xp, x):
 
 # -- logic: zero is false, anything else true; bool results ------------------------------------------------------------
 
+def _truth(x):
+    """`x`, or for complex numbers, whose truth CuPy does not know, whether they are not zero."""
+    return x != 0 if x.dtype.kind == "c" else x
+
+
 @op(promote=same)
 def logical_and(xp, x, y):
     """x and y"""
-    return xp.logical_and(x, y)
+    return xp.logical_and(_truth(x), _truth(y))
 
 
 @op(promote=same)
 def logical_or(xp, x, y):
     """x or y"""
-    return xp.logical_or(x, y)
+    return xp.logical_or(_truth(x), _truth(y))
 
 
 @op(promote=same)
 def logical_xor(xp, x, y):
     """Either x or y, not both."""
-    return xp.logical_xor(x, y)
+    return xp.logical_xor(_truth(x), _truth(y))
 
 
 @op(promote=same)
 def logical_not(xp, x):
     """not x"""
-    return xp.logical_not(x)
+    return xp.logical_not(_truth(x))
 
 
 # -- bits of integers --------------------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 import numpy as np
 
 from .._backends import BACKENDS
+from .._backends.adding import add_at_places
 from .._core.op import op
 from .._core.tensor import Tensor, unwrap, wrap
 from ._layer_types import like_first
 from ._run import run
 
 
-@op(promote=like_first, broadcasts=False)
+@op(promote=like_first, broadcasts=False, half=True)
 def embedding(xp, x, indices, padding_idx: int = -1, scale_grad_by_freq: bool = False):
     """The rows of x: (V, D) that `indices`: int (*) names -> (*, D).
 
@@ -46,7 +47,7 @@ def _(xp, g, indices, x_shape, padding_idx, scale_grad_by_freq):
 def add_rows(xp, x, indices, rows: int = 0, padding_idx: int = -1, scale_grad_by_freq: bool = False):
     """embedding, transposed: add x: (*, D) to the rows that `indices`: (*) names, in zeros -> (rows, D)."""
     y = xp.zeros((rows, x.shape[-1]), x.dtype)
-    xp.add.at(y, indices.reshape(-1), _scaled(xp, x, indices, rows, padding_idx, scale_grad_by_freq))
+    add_at_places(xp, y, indices.reshape(-1), _scaled(xp, x, indices, rows, padding_idx, scale_grad_by_freq))
     return y
 
 

@@ -38,7 +38,7 @@ def _(xp, g, x):
 @op(promote=refusing(to_float, "polygamma", _dtypes.COMPLEX), fast=False)
 def polygamma(xp, x, n: int):
     """The n-th derivative of digamma, n >= 0: (-1)^(n + 1) n! zeta(n + 1, x)."""
-    return _gamma.polygamma(x, n) if xp is np else _on_gpu().polygamma(n, x).astype(x.dtype)
+    return _gamma.polygamma(x, n) if xp is np else _on_gpu().polygamma(xp.asarray(n), x).astype(x.dtype)
 
 
 @polygamma.vjp("x")

@@ -6,7 +6,6 @@ second are inputs i0, i1, ... like any others, one per dimension in `dims`.
 import numpy as np
 
 from .. import _dtypes
-from .._config import DETERMINISTIC
 from .._core.op import op
 from ._repeated import add_repeated, put_repeated
 from ._run import run, zeros_beside
@@ -85,7 +84,7 @@ def assign(xp, x, y):
     if y.shape == x.shape:
         return y
     try:
-        return xp.broadcast_to(y, x.shape)
+        return xp.broadcast_to(xp.asarray(y), x.shape)
     except ValueError:
         raise RuntimeError(_cannot_expand(y.shape, x.shape)) from None
 
@@ -161,7 +160,7 @@ def _(xp, g, i0, i1, i2, i3, i4, i5, i6, i7, dims):
 def add_into(xp, out, indices, dims, values):
     """out[..., indices at dims, ...] += values, where an index that occurs several times adds several times."""
     if xp is not np:
-        _add_on_device(xp, out, _full_index(out.ndim, indices, dims), values)
+        add_repeated(xp, out, _full_index(out.ndim, indices, dims), values)
         return
     # NumPy's add.at is quick along one dimension and 4 to 10 times slower with more, so the places are counted in memory.
     shape = np.broadcast_shapes(*(i.shape for i in indices))
@@ -175,21 +174,6 @@ def add_into(xp, out, indices, dims, values):
         at = k if k < len(before) else k + len(shape)
         places = places + (np.arange(out.shape[d]) * strides[d]).reshape(-1, *(1,) * (places.ndim - at - 1))
     np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
-
-
-def _add_on_device(xp, out, where, values):
-    """cupy.add.at; through another type for those that CUDA's atomicAdd does not know."""
-    dtype = out.dtype
-    if dtype == np.int64:
-        xp.add.at(out.view(np.uint64), where, values.astype(np.uint64))
-    elif DETERMINISTIC["on"] and dtype.kind in "fcV":
-        add_repeated(xp, out, where, values)
-    elif dtype.itemsize <= 2 and dtype != np.float16:
-        wide = out.astype(np.float32 if dtype.kind == "V" else np.int32)
-        xp.add.at(wide, where, values.astype(wide.dtype))
-        out[...] = wide.astype(dtype)
-    else:
-        xp.add.at(out, where, values)
 
 
 def _checked(i, n, dim):

@@ -13,7 +13,7 @@ def _promoted(raw, backend):
     return (raw, dtype if dtype.kind != "V" else None) if all(a.dtype == dtype for a in raw) else same(raw, backend)
 
 
-@op(variadic=True, promote=_promoted, grad_name="Cat")
+@op(variadic=True, promote=_promoted, grad_name="Cat", half=True)
 def concatenate(xp, *xs, axis: int = 0):
     """Tensors one after another along `axis`; their other dimensions are equal.  [(*a, n_i, *b)] -> (*a, sum n_i, *b)"""
     try:
@@ -49,7 +49,7 @@ def _check_concatenate(shapes, axis):
                                    f"number {i} in the list.")
 
 
-@op(variadic=True, promote=_promoted)
+@op(variadic=True, promote=_promoted, half=True)
 def stack(xp, *xs, axis: int = 0):
     """Tensors of one shape, side by side along a new dimension.  n times (*a, *b) -> (*a, n, *b)"""
     first = xs[0].shape

@@ -8,7 +8,7 @@ from ._run import run
 from .matmul import matmul
 
 
-@op(promote=one_type("linear"), grad_name="Addmm", broadcasts=False)
+@op(promote=one_type("linear"), grad_name="Addmm", broadcasts=False, half=True)
 def linear(xp, x, weight, bias=None):
     """x @ weight.T + bias.  x: (*, in), weight: (out, in), bias: (out) -> (*, out)."""
     if weight.ndim != 2 or not x.ndim or x.shape[-1] != weight.shape[1]:

@@ -1,4 +1,6 @@
 """Matrix products."""
+import numpy as np
+
 from .. import _dtypes
 from .._core.broadcasting import mismatch
 from .._core.op import op
@@ -18,7 +20,7 @@ def one_type(raw, backend):
     return raw, first.dtype
 
 
-@op(promote=one_type, grad_name="Mm")
+@op(promote=one_type, grad_name="Mm", half=True)
 def matmul(xp, x, y):
     """Matrix product, batched over leading dimensions, which broadcast.
 
@@ -32,6 +34,8 @@ def matmul(xp, x, y):
         elif x.ndim > 2 and x.shape[-1] == y.shape[0] and x.shape[-1]:
             return x.reshape(-1, x.shape[-1]).dot(y).reshape(*x.shape[:-1], y.shape[1])  # one product of large matrices beats many of small ones
     _check(x.shape, y.shape)
+    if xp is not np and x.dtype.kind == "V" and x.ndim + y.ndim > 4:  # CuPy multiplies single matrices of bfloat16, but no batches
+        return xp.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
     return xp.matmul(x, y)
 
 

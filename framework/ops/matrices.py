@@ -122,7 +122,7 @@ def _cofactors(xp, x):
     """The conjugate cofactor matrix by singular values, none of which is divided by; differentiable again where they differ."""
     u, s, vh = run(svd, xp, x, full_matrices=False)
     n = s.shape[-1]
-    others = xp.prod(xp.where(_eye(s) == 1, 1, _columns(xp, s) * np.ones((n, 1))), -1)
+    others = xp.prod(xp.where(_eye(s) == 1, 1, _columns(xp, s) * xp.ones((n, 1), s.dtype)), -1)
     sign = run(det, xp, u) * run(det, xp, vh)
     return _rows(xp, _rows(xp, sign)) * ((u * _columns(xp, others)) @ vh)
 

@@ -5,6 +5,7 @@ import numpy as np
 
 from .. import _dtypes
 from .._backends import BACKENDS
+from .._backends.adding import reduce_at_places
 from .._core.op import op
 from .._core.tensor import Tensor
 from ._repeated import add_repeated
@@ -35,14 +36,14 @@ def _gather_into(xp, out, at, y, reduce):
     """out[at] = reduce(out[at], y), where places may repeat."""
     if reduce in ("sum", "mean"):
         add_repeated(xp, out, at, y)
-        return
-    ufunc = {"prod": xp.multiply, "amax": xp.maximum, "amin": xp.minimum}[reduce]
-    if xp is np or reduce != "prod":
-        ufunc.at(out, at, y)
-        return
-    host = out.get()  # CuPy has no multiply.at
-    np.multiply.at(host, tuple(i.get() for i in at), y.get())
-    out[...] = xp.asarray(host)
+    elif reduce != "prod":
+        reduce_at_places(xp, {"amax": "maximum", "amin": "minimum"}[reduce], out, at, y)
+    elif xp is np:
+        np.multiply.at(out, at, y)
+    else:  # CuPy has no multiply.at: on the host, which waits for the device
+        host = out.get()
+        np.multiply.at(host, tuple(i.get() for i in at), y.get())
+        out[...] = xp.asarray(host)
 
 
 @op(promote=_types, fast=False, broadcasts=False)

@@ -22,10 +22,16 @@ def order(xp, x, axis, descending):
     """Indices that sort `x` along `axis`; equal elements keep their order."""
     if xp is np and x.dtype in _NARROW and x.ndim and x.shape[axis] > 16:
         return np.moveaxis(_ranked(np.moveaxis(x, axis, -1), descending), -1, axis)
+    x = sortable(xp, x)
     if not descending:
         return xp.argsort(x, axis=axis, kind="stable")
     n = x.shape[axis]
     return n - 1 - xp.flip(xp.argsort(xp.flip(x, axis), axis=axis, kind="stable"), axis)
+
+
+def sortable(xp, x):
+    """`x` in a type that the array library can sort, in the same order: CuPy cannot sort bfloat16."""
+    return x.astype(np.float32) if xp is not np and x.dtype.kind == "V" else x
 
 
 _NARROW = {np.dtype(t) for t in (np.float32, np.int32)}
@@ -87,7 +93,7 @@ _spread_back(topk)
 @op(fast=False)
 def kthvalue(xp, x, k: int, axis: int = -1):
     """(values, indices) of the k-th smallest along `axis`, k from 1; the dimension stays, as 1."""
-    at = xp.argsort(x, axis=axis, kind="stable")[(*(slice(None),) * (axis % x.ndim), slice(k - 1, k))]
+    at = order(xp, x, axis, False)[(*(slice(None),) * (axis % x.ndim), slice(k - 1, k))]
     return _picked(xp, x, at, axis)
 
 

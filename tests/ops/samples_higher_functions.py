@@ -140,7 +140,7 @@ GAMMA = [
 
 OUT = [
     Sample(name, [positive(3)], op=op, dtypes=("float64",), grad=False, ref=ref, slack=8,
-           call=lambda lib, x, f=name: (lambda out: (getattr(lib.special, f.rpartition(".")[2])(x.detach(), out=out), out)[1])(lib.empty(0, dtype=x.dtype)))
+           call=lambda lib, x, f=name: (lambda out: (getattr(lib.special, f.rpartition(".")[2])(x.detach(), out=out), out)[1])(lib.empty(0, dtype=x.dtype, device=x.device)))
     for name, op, ref in (("special.erfcx", "erfcx", lambda x: np.exp(x * x) * erfc(x)), ("special.expit", "sigmoid", lambda x: 1 / (1 + np.exp(-x))))
 ]
 

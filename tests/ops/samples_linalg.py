@@ -56,7 +56,7 @@ def spectrum_by_numpy(x):
 def turning(lib, x):
     """Eigenvalues of a general matrix in the order of their real parts, with the vectors' squares."""
     values, vectors = lib.linalg.eig(x)
-    at = [int(i) for i in np.argsort(values.detach().numpy().real)]
+    at = [int(i) for i in np.argsort(values.detach().cpu().numpy().real)]
     return values[at], square(vectors)[:, at]
 
 

@@ -172,7 +172,7 @@ def unpool(x, at):
 
 def drawn(d, samples, *args, **how):
     def call(lib, x):
-        u = lib.tensor(samples, dtype=x.dtype)
+        u = lib.tensor(samples, dtype=x.dtype, device=x.device)
         return getattr(lib.nn.functional, f"fractional_max_pool{d}d")(x, *args, **how, return_indices=True, _random_samples=u)
     return call
 

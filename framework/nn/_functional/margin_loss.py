@@ -60,7 +60,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, size_average=
     index = ops.expand_dims(target, -1)
     gap = ops.relu(margin - ops.take_along_axis(input, index, -1) + input)
     gap = gap if p == 1 else gap * gap
-    wrong = ops.arange(input.shape[-1]) != index
+    wrong = ops.arange(input.shape[-1], device=input.device) != index
     loss = ops.sum(gap * wrong, (-1,)) / input.shape[-1]
     return reduced(loss if weight is None else loss * ops.take(weight, target, 0), reduction_of(size_average, reduce, reduction))
 
