@@ -5,6 +5,7 @@ from .. import _dtypes
 from .._core.op import op
 from .._core.promotion import refuse, refusing, same, to_float, with_exact_numbers
 from ._parts import is_complex, is_number, unit
+from ._run import run
 
 BLOCK = 1 << 16  # elements
 
@@ -155,7 +156,16 @@ def _refuse_zero(xp, x, y):
 def floor_divide(xp, x, y):
     """The largest whole number <= x / y.  Its gradient is zero."""
     _refuse_zero(xp, x, y)
-    return xp.floor_divide(x, y)
+    return xp.floor_divide(x, y) if xp is np or x.dtype.kind != "f" else _floor_of_quotient(xp, x, y)
+
+
+def _floor_of_quotient(xp, x, y):
+    """floor_divide of floats as NumPy and torch have it, from the remainder: CuPy rounds down x / y, which may have been rounded up before."""
+    part = remainder.forward(xp, x, y)
+    quotient = (x - part) / y
+    floor = xp.floor(quotient)
+    floor = floor + (quotient - floor > 0.5)
+    return xp.where(y == 0, x / y, xp.where(quotient == 0, xp.copysign(quotient, x / y), floor)).astype(x.dtype, copy=False)
 
 
 @op(promote=refusing(same, "trunc_divide", BOOL, COMPLEX), grad_name="Div")
@@ -178,7 +188,10 @@ for _rounded in (floor_divide, trunc_divide):
 def remainder(xp, x, y):
     """x - y * floor(x / y): the remainder with the sign of y, Python's %."""
     _refuse_zero(xp, x, y)
-    return xp.remainder(x, y)
+    if xp is np or x.dtype.kind != "f":
+        return xp.remainder(x, y)
+    part = xp.fmod(x, y)
+    return part + xp.where((part != 0) & ((y < 0) != (part < 0)), y, xp.zeros_like(y))
 
 
 @remainder.vjp("x")
@@ -188,7 +201,7 @@ def _(xp, g):
 
 @remainder.vjp("y")
 def _(xp, g, x, y):
-    return xp.negative(g) * xp.floor_divide(x, y)
+    return xp.negative(g) * run(floor_divide, xp, x, y)
 
 
 @op(promote=refusing(same, "fmod", BOOL, COMPLEX))
