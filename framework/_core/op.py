@@ -141,8 +141,8 @@ class Op:
         return backend.rule(fn, rule.numpy) if backend is meta_ else fn
 
     def formula(self, xp, *arrays, **attrs):
-        """The formula for GPU kernels to fall back on: half precision is computed in float32."""
-        return _widely(self.forward, xp, arrays, attrs)
+        """The formula for GPU kernels to fall back on: half precision is computed in float32, where the op has a policy of types."""
+        return self.forward(xp, *arrays, **attrs) if self.promote is None else _widely(self.forward, xp, arrays, attrs)
 
     def widens_half(self, backend, arrays, target=None):
         """Whether the formula, or the rule for the input `target`, sees float32 in the place of half precision.

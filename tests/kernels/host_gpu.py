@@ -186,7 +186,7 @@ def build(code, names, folder, sanitize):
 class Backend:
     """What `ringgrad._backends.cupy_` is for CuPy, for the emulated device."""
 
-    name, COMPUTES_HALF_IN_FLOAT32 = "cupy", False
+    name, COMPUTES_HALF_IN_FLOAT32 = "cupy", True
 
     def __init__(self, xp):
         self.xp, self.Array, self.ARRAY_TYPES = xp, xp.ndarray, (xp.ndarray,)
