@@ -165,7 +165,8 @@ def _floor_of_quotient(xp, x, y):
     quotient = (x - part) / y
     floor = xp.floor(quotient)
     floor = floor + (quotient - floor > 0.5)
-    return xp.where(y == 0, x / y, xp.where(quotient == 0, xp.copysign(quotient, x / y), floor)).astype(x.dtype, copy=False)
+    plain = (x != x) | (y == 0)
+    return xp.where(plain, x / y, xp.where(quotient == 0, xp.copysign(quotient, x / y), floor)).astype(x.dtype, copy=False)
 
 
 @op(promote=refusing(same, "trunc_divide", BOOL, COMPLEX), grad_name="Div")
@@ -191,7 +192,7 @@ def remainder(xp, x, y):
     if xp is np or x.dtype.kind != "f":
         return xp.remainder(x, y)
     part = xp.fmod(x, y)
-    return part + xp.where((part != 0) & ((y < 0) != (part < 0)), y, xp.zeros_like(y))
+    return (part + xp.where((part != 0) & ((part < 0) != (y < 0)), y, 0)).astype(x.dtype, copy=False)
 
 
 @remainder.vjp("x")
