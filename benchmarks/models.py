@@ -53,6 +53,33 @@ def resnet20(lib, width=16, blocks=3):
     return model, (lib.randn(32, 3, 32, 32), lib.randint(0, 10, (32,)))
 
 
+def mobilenet(lib, size=96, batch=8, classes=10):
+    """MobileNetV2 (Sandler et al. 2018, arXiv:1801.04381, table 2): returns (model, batch) with batch = (x, y) of 8 images of 96 x 96."""
+    nn = lib.nn
+
+    def layer(inside, out, kernel=3, stride=1, groups=1):
+        return [nn.Conv2d(inside, out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(out), nn.ReLU6()]
+
+    class Block(nn.Module):
+        def __init__(self, inside, out, stride, factor):
+            super().__init__()
+            wide = inside * factor
+            first = layer(inside, wide, 1) if factor > 1 else []
+            self.layers = nn.Sequential(*first, *layer(wide, wide, 3, stride, wide), *layer(wide, out, 1)[:2])
+            self.adds = stride == 1 and inside == out
+
+        def forward(self, x):
+            return x + self.layers(x) if self.adds else self.layers(x)
+
+    layers, inside = layer(3, 32, 3, 2), 32
+    for factor, out, blocks, stride in ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)):
+        for i in range(blocks):
+            layers.append(Block(inside, out, 1 if i else stride, factor))
+            inside = out
+    model = nn.Sequential(*layers, *layer(320, 1280, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(1280, classes))
+    return model, (lib.randn(batch, 3, size, size), lib.randint(0, classes, (batch,)))
+
+
 def char_gpt(lib, layers=4, heads=4, width=128, block=64, batch=12, vocabulary=65):
     """A GPT of nanoGPT's CPU size: returns (model, batch) with batch = (x, y) of (12, 64)."""
     nn, F = lib.nn, lib.nn.functional
@@ -123,5 +150,6 @@ def word_lstm_2000(lib):
 
 
 MODELS = {"MLP 784-512-512-10, batch 128": (mlp, 20), "CNN (MNIST), batch 64": (cnn, 3),
-          "LeNet-5 (CIFAR), batch 64": (lenet, 10), "ResNet-20 (CIFAR), batch 32": (resnet20, 2), "char-GPT 4x128, 12x64": (char_gpt, 3),
+          "LeNet-5 (CIFAR), batch 64": (lenet, 10), "ResNet-20 (CIFAR), batch 32": (resnet20, 2),
+          "MobileNetV2 (96 x 96), batch 8": (mobilenet, 2), "char-GPT 4x128, 12x64": (char_gpt, 3),
           "word LSTM 2x200, 35x20, 2000 words": (word_lstm_2000, 3), "word LSTM 2x200, 35x20, 33278 words": (word_lstm_33278, 1)}
