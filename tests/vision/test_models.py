@@ -213,6 +213,37 @@ def test_intermediate_layers():
         models._utils.IntermediateLayerGetter(body, {"layer9": "x"})
 
 
+@pytest.mark.torch
+@pytest.mark.parametrize("nodes", [{"layer1": "low", "layer4.1.relu_1": "high"}, ["avgpool", "layer2.0.conv1"], {"fc": "out"}])
+def test_features_from_within(nodes, theirs):
+    torch = pytest.importorskip("torch")
+    other, ours = (v.models.resnet18(num_classes=3).eval() for v in (theirs, ringgrad.vision))
+    ours.load_state_dict({k: ringgrad.from_numpy(v.numpy().copy()) for k, v in other.state_dict().items()})
+    x = np.random.default_rng(0).standard_normal((1, 3, 40, 40)).astype(np.float32)
+    from torchvision.models.feature_extraction import create_feature_extractor
+    expected = create_feature_extractor(other, nodes)(torch.from_numpy(x))
+    extractor = models.feature_extraction.create_feature_extractor(ours, nodes)
+    got = extractor(ringgrad.from_numpy(x))
+    assert list(got) == list(expected)
+    for key, value in expected.items():
+        np.testing.assert_allclose(got[key].detach().numpy(), value.detach().numpy(), atol=1e-5)
+    assert list(extractor.state_dict()) == list(ours.state_dict()) and not any(m._forward_hooks for m in ours.modules())
+
+
+def test_features_in_each_mode():
+    model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))
+    extractor = models.feature_extraction.create_feature_extractor(model, train_return_nodes=["1"], eval_return_nodes={"0": "first"})
+    assert list(extractor(ringgrad.ones(1, 2))) == ["1"] and list(extractor.eval()(ringgrad.ones(1, 2))) == ["first"] and not model.training
+    assert models.feature_extraction.get_graph_node_names(model)[0] == ["0", "1", "2"]
+    wrong = [({}, "should be specified"), ({"return_nodes": ["0"], "eval_return_nodes": ["0"]}, "should not be"),
+             ({"return_nodes": ["add"]}, "'add' is not present in model")]
+    for arguments, words in wrong:
+        with pytest.raises(ValueError, match=words):
+            models.feature_extraction.create_feature_extractor(model, **arguments)
+    with pytest.raises(ValueError, match="ended without 1_1"):
+        models.feature_extraction.create_feature_extractor(model, ["1_1"])(ringgrad.ones(1, 2))
+
+
 BAD = [
     (lambda: models.get_model("resnet19"), ValueError, "Unknown model resnet19"),
     (lambda: models.get_weight("ResNet18_Weights.V9"), ValueError, "not there"),

@@ -6,6 +6,7 @@ from . import (
     densenet,
     detection,
     efficientnet,
+    feature_extraction,
     googlenet,
     inception,
     mnasnet,
@@ -31,4 +32,4 @@ _WEIGHTS = {f.weights.__name__: f.weights for f in _NAMES.values() if hasattr(f,
 globals().update(_NAMES, **_WEIGHTS)
 
 __all__ = ["Weights", "WeightsEnum", "get_model", "get_model_builder", "get_model_weights", "get_weight", "list_models", "detection",
-           "segmentation", "video", *_NAMES, *_WEIGHTS]
+           "feature_extraction", "segmentation", "video", *_NAMES, *_WEIGHTS]
