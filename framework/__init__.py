@@ -43,6 +43,7 @@ _LAZY_NAMES.update(dict.fromkeys((
 _LAZY.update({name: f"{__name__}.{name}" for name in (
     "__config__", "accelerator", "backends", "compat", "compiler", "cpu", "fx", "hub", "jit", "library", "mps", "multiprocessing", "onnx",
     "overrides", "profiler", "testing", "types", "xpu")})
+_LAZY_NAMES.update(dict.fromkeys(("SymBool", "SymFloat", "SymInt"), "types"))
 _LAZY_NAMES.update({"default_generator": "random", "compile": "compiler", "compile_step": "compiler", "OutOfMemoryError": "cuda",
                     "Stream": "_streams", "Event": "_streams"})
 _LAZY_NAMES.update(dict.fromkeys((

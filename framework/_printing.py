@@ -33,10 +33,9 @@ options = PrintOptions()
 
 
 def set_printoptions(precision=None, threshold=None, edgeitems=None, linewidth=None, profile=None, sci_mode=None):
-    """Change how tensors are printed; see PrintOptions.  profile: "default", "short" or "full" first.  sci_mode is set in any case."""
-    if profile is not None:
-        if profile not in PROFILES:
-            raise ValueError(f"profile must be one of {', '.join(PROFILES)}, not {profile!r}")
+    """Change how tensors are printed; see PrintOptions.  profile: "default", "short" or "full" first; other names do
+    nothing, as in torch.  sci_mode is set in any case."""
+    if profile in PROFILES:
         options.precision, options.threshold, options.edgeitems, options.linewidth = PROFILES[profile]
     for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems), ("linewidth", linewidth)):
         if value is not None:

@@ -5,9 +5,9 @@ from ..ops.shape import wrap_dim
 from ._sizes import sizes
 
 
-def flip(input, *dims):
-    """A copy with the order along each of `dims` reversed.  flip(x, (0, 1)) or x.flip(0, 1)"""
-    return ops.flip(input, sizes(dims, "flip"))
+def flip(input, *args, dims=None):
+    """A copy with the order along each of `dims` reversed.  flip(x, (0, 1)), x.flip(0, 1) or flip(x, dims=(0, 1))"""
+    return ops.flip(input, sizes(args if dims is None else (dims,), "flip"))
 
 
 def fliplr(input):

@@ -172,6 +172,10 @@ class memory_format(Name):  # noqa: N801 - torch's name
     """In which order the elements of a tensor lie in memory: contiguous_format, channels_last, ..."""
 
 
+class AbsentType(Name):
+    """A type that NumPy has not, so that no tensor is of it: to compare with, not to make tensors with."""
+
+
 def _named(name):
     return CONSTANTS[name]
 
@@ -181,7 +185,7 @@ CONSTANTS = {
     "pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None,
     **{n: layout(n) for n in ("strided", "sparse_coo", "sparse_csr")},
     **{n: memory_format(n) for n in ("contiguous_format", "preserve_format", "channels_last", "channels_last_3d")},
-    "layout": layout, "memory_format": memory_format,
+    "layout": layout, "memory_format": memory_format, "complex32": AbsentType("complex32"),
 }
 FUNCTIONS = {
     "finfo": finfo, "iinfo": iinfo, "is_tensor": is_tensor, "is_storage": is_storage, "is_floating_point": is_floating_point,

@@ -126,22 +126,29 @@ def chain_matmul(*matrices):
 
 # -- products added to something ---------------------------------------------------------------------------------------
 
-def _added(name, product, docs):
-    """A function beta * input + alpha * product(...), and its in-place form."""
-    def function(input, *factors, beta=1, alpha=1):
-        made = product(*factors)
+def _added(name, product, names, docs):
+    """A function beta * input + alpha * product(...), and its in-place form.  names: of the factors."""
+    def function(input, *factors, beta=1, alpha=1, **named):
+        made = product(*factors) if not named else product(*_with_named(name, names, factors, named))
         made = made if alpha == 1 else ops.multiply(made, alpha)
         if beta == 0:  # torch: not even a nan of the input comes through
             return made
         _check_expands(input, made, name)
         return ops.add(input if beta == 1 else ops.multiply(input, beta), made)
 
-    def in_place(self, *factors, beta=1, alpha=1):
-        return apply_inplace(ops.assign.op, self, (function(self, *factors, beta=beta, alpha=alpha),), {})
+    def in_place(self, *factors, beta=1, alpha=1, **named):
+        return apply_inplace(ops.assign.op, self, (function(self, *factors, beta=beta, alpha=alpha, **named),), {})
     function.__name__, in_place.__name__ = name, f"{name}_"
     function.__doc__ = docs
     in_place.__doc__ = f"In-place form of `{name}`: writes the result over this tensor and returns it."
     return function, in_place
+
+
+def _with_named(name, names, factors, named):
+    missing = names[len(factors):]
+    if set(missing) != set(named):
+        raise TypeError(f"{name}() takes {' and '.join(names)} behind the input, and got {len(factors)} of them and {', '.join(named)}")
+    return (*factors, *(named[n] for n in missing))
 
 
 def _check_expands(input, made, name):
@@ -150,12 +157,12 @@ def _check_expands(input, made, name):
         raise RuntimeError(f"{name}: the input of shape {list(have)} must be expandable to the shape of the product, {list(want)}")
 
 
-addmm, addmm_ = _added("addmm", mm, "beta * input + alpha * (mat1 @ mat2).  input expands to (n, m); (n, k), (k, m) -> (n, m)")
-addmv, addmv_ = _added("addmv", mv, "beta * input + alpha * (mat @ vec).  input expands to (n); (n, k), (k) -> (n)")
-addr, addr_ = _added("addr", outer, "beta * input + alpha * outer(vec1, vec2).  input expands to (n, m); (n), (m) -> (n, m)")
-baddbmm, baddbmm_ = _added("baddbmm", bmm,
+addmm, addmm_ = _added("addmm", mm, ("mat1", "mat2"), "beta * input + alpha * (mat1 @ mat2).  input expands to (n, m); (n, k), (k, m) -> (n, m)")
+addmv, addmv_ = _added("addmv", mv, ("mat", "vec"), "beta * input + alpha * (mat @ vec).  input expands to (n); (n, k), (k) -> (n)")
+addr, addr_ = _added("addr", outer, ("vec1", "vec2"), "beta * input + alpha * outer(vec1, vec2).  input expands to (n, m); (n), (m) -> (n, m)")
+baddbmm, baddbmm_ = _added("baddbmm", bmm, ("batch1", "batch2"),
                            "beta * input + alpha * (batch1 @ batch2).  input expands to (b, n, m); (b, n, k), (b, k, m) -> (b, n, m)")
-addbmm, addbmm_ = _added("addbmm", lambda a, b: ops.sum(bmm(a, b), 0),
+addbmm, addbmm_ = _added("addbmm", lambda a, b: ops.sum(bmm(a, b), 0), ("batch1", "batch2"),
                          "beta * input + alpha * (sum over the batch of batch1 @ batch2).  input expands to (n, m)")
 
 

@@ -51,9 +51,9 @@ def fill_diagonal_(self, fill_value, wrap=False):
     return self
 
 
-def sum_to_size(input, *size):
+def sum_to_size(input, *args, size=None):
     """The sum over the dimensions along which a tensor of `size` would have been broadcast to this one."""
-    shape = tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    shape = tuple(size) if size is not None else tuple(args[0]) if len(args) == 1 and isinstance(args[0], (tuple, list)) else args
     have = input._data.shape
     lead = len(have) - len(shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:])):

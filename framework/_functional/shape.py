@@ -20,9 +20,9 @@ from ._sizes import several, sizes
 # -- another shape -----------------------------------------------------------------------------------------------------
 
 
-def reshape(input, *shape):
+def reshape(input, *args, shape=None):
     """The elements in row-major order in another shape; a view when strides allow it.  reshape(x, (2, -1)) or x.reshape(2, -1)"""
-    return ops.reshape(input, _wanted(shape, "reshape"))
+    return ops.reshape(input, _wanted(args if shape is None else (shape,), "reshape"))
 
 
 def _wanted(shape, name):
@@ -33,11 +33,11 @@ def _wanted(shape, name):
     return shape
 
 
-def view(self, *shape, dtype=None):
+def view(self, *shape, dtype=None, size=None):
     """As `reshape`, but never a copy: RuntimeError where strides do not allow a view.  view(dtype) reads the same bytes as another type."""
     if dtype is not None or (len(shape) == 1 and not isinstance(shape[0], (int, tuple, list)) and not hasattr(shape[0], "__index__")):
         return ops.view_as_type(self, as_dtype(shape[0] if dtype is None else dtype))
-    return _viewed(self, _wanted(shape, "view"))
+    return _viewed(self, _wanted(shape if size is None else (size,), "view"))
 
 
 def _viewed(x, shape):
@@ -157,9 +157,9 @@ def _check_matrices(x, name):
         raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {x._data.ndim}-D tensor.")
 
 
-def permute(input, *dims):
-    """Dimension i of the result is dimension dims[i] of the input.  A view."""
-    return ops.transpose(input, sizes(dims, "permute"))
+def permute(input, *args, dims=None):
+    """Dimension i of the result is dimension dims[i] of the input.  A view.  permute(x, (1, 0)), x.permute(1, 0) or permute(x, dims=(1, 0))"""
+    return ops.transpose(input, sizes(args if dims is None else (dims,), "permute"))
 
 
 def movedim(input, source, destination):
@@ -169,9 +169,9 @@ def movedim(input, source, destination):
 
 # -- repetition --------------------------------------------------------------------------------------------------------
 
-def expand(self, *size):
+def expand(self, *args, size=None, implicit=False):
     """Dimensions of size 1 repeated, without copying, to `size`; -1 leaves a dimension as it is.  A view, read-only where elements repeat."""
-    want, have = sizes(size, "expand"), self._data.shape
+    want, have = sizes(args if size is None else (size,), "expand"), self._data.shape
     if -1 in want:
         lead = len(want) - len(have)
         if -1 in want[:max(lead, 0)]:
@@ -206,18 +206,18 @@ def broadcast_tensors(*tensors):
     return tuple([ops.broadcast_to(x, shape) for x in tensors])
 
 
-def repeat(self, *repeats):
+def repeat(self, *args, repeats=None):
     """This tensor laid side by side repeats[i] times along dimension i; more repeats than dimensions add dimensions in front.  A copy."""
-    times = sizes(repeats, "repeat")
+    times = sizes(args if repeats is None else (repeats,), "repeat")
     if len(times) < self._data.ndim:
         raise RuntimeError(f"Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor: {len(times)} repeats for "
                            f"{self._data.ndim} dimensions")
     return ops.tile(self, times)
 
 
-def tile(input, *dims):
+def tile(input, *args, dims=None):
     """As `repeat`, but fewer repeats than dimensions count from the end."""
-    times = sizes(dims, "tile")
+    times = sizes(args if dims is None else (dims,), "tile")
     return ops.tile(input, (1,) * (input._data.ndim - len(times)) + times)
 
 

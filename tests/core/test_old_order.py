@@ -11,7 +11,7 @@ CALLS = {  # old spelling: today's
     "x.sub_(2, y)": "x.sub_(y, alpha=2)", "t.sub(x, 2, y)": "t.sub(x, y, alpha=2)",
     "x.addcmul_(0.5, y, y)": "x.addcmul_(y, y, value=0.5)", "t.addcmul(x, 0.5, y, y)": "t.addcmul(x, y, y, value=0.5)",
     "x.addcdiv_(-0.5, x, y)": "x.addcdiv_(x, y, value=-0.5)", "t.addcdiv(x, 0.5, y, y)": "t.addcdiv(x, y, y, value=0.5)",
-    "m.addmm_(3, 2, m, n)": "m.addmm_(m, n, beta=3, alpha=2)", "t.addmm(3, m, 2, m, n)": "t.addmm(m, m, n, beta=3, alpha=2)",
+    "n.addmm_(3, 2, m, m)": "n.addmm_(m, m, beta=3, alpha=2)", "t.addmm(3, m, 2, m, n)": "t.addmm(m, m, n, beta=3, alpha=2)",
     "t.addmm(3, m, m, n)": "t.addmm(m, m, n, beta=3)", "t.addmv(3, x, 2, m, y)": "t.addmv(x, m, y, beta=3, alpha=2)",
     "t.addr(3, m, 2, x, y)": "t.addr(m, x, y, beta=3, alpha=2)",
     "t.baddbmm(3, b, 2, b, b)": "t.baddbmm(b, b, b, beta=3, alpha=2)", "t.addbmm(3, m, 2, b, b)": "t.addbmm(m, b, b, beta=3, alpha=2)",

@@ -58,6 +58,23 @@ def test_questions(lib):
             lib._check(*wrong)
 
 
+def test_sizes_and_factors_by_name(lib):
+    x = lib.arange(6.).reshape(2, 3)
+    assert lib.flip(x, dims=(0,)).tolist() == x.flip(dims=[0]).tolist() == x.flip(0).tolist()
+    assert lib.permute(x, dims=(1, 0)).tolist() == x.permute(dims=(1, 0)).tolist() == x.T.tolist()
+    assert lib.reshape(x, shape=(3, 2)).tolist() == x.view(size=(3, 2)).tolist() == x.reshape(3, 2).tolist()
+    assert lib.tile(x, dims=(2,)).tolist() == x.repeat(repeats=(1, 2)).tolist() == x.tile(2).tolist()
+    assert x[:1].expand(size=(4, 3)).tolist() == x[:1].expand(4, 3).tolist() and x.sum_to_size(size=(1, 3)).tolist() == [[3, 5, 7]]
+    y, b = x.T, x[None]
+    assert lib.addmm(x[:, :2], mat1=x, mat2=y).tolist() == lib.addmm(x[:, :2], x, mat2=y).tolist() == (x[:, :2] + x @ y).tolist()
+    assert lib.addmv(x[:, 0], mat=x, vec=x[0]).tolist() == (x[:, 0] + x @ x[0]).tolist()
+    assert lib.addr(x, vec1=x[:, 0], vec2=x[0]).tolist() == (x + lib.outer(x[:, 0], x[0])).tolist()
+    assert b[:, :, :2].baddbmm(batch1=b, batch2=y[None]).tolist() == (b[:, :, :2] + b @ y[None]).tolist()
+    with pytest.raises(TypeError):
+        lib.addmm(x, mat1=x, matrix2=y)
+    assert not any(isinstance(x.shape[0], kind) for kind in (lib.SymInt, lib.SymFloat, lib.SymBool)) and lib.complex32 != x.dtype
+
+
 def test_constants_and_formats(lib):
     assert (lib.pi, lib.e, lib.inf, lib.newaxis) == (np.pi, np.e, np.inf, None) and lib.nan != lib.nan
     x = lib.arange(16.).reshape(1, 2, 2, 4)
