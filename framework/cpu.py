@@ -13,8 +13,19 @@ __all__ = ["Event", "Stream", "StreamContext", "current_device", "current_stream
 class Stream:
     """A queue that is always empty."""
 
+    device_type, device_index, stream_id = 0, -1, 0  # torch's numbers for the CPU
+
     def __init__(self, priority=-1, device=None):
         self.priority, self.device = priority, device
+
+    @property
+    def native_handle(self):
+        """RuntimeError: there is none."""
+        raise RuntimeError("Backend doesn't support getting stream native handle.")
+
+    def is_capturing(self):
+        """False: there are no graphs of the CPU's work."""
+        return False
 
     def synchronize(self):
         """Nothing to wait for."""
@@ -45,8 +56,19 @@ class Stream:
 class Event:
     """A mark, and with enable_timing a clock: it remembers when it was recorded."""
 
+    event_id = 0
+
     def __init__(self, device=None, enable_timing=False, blocking=False, interprocess=False):
-        self._enable_timing, self._time_s = enable_timing, None
+        self._enable_timing, self._time_s, self.device = enable_timing, None, device
+
+    def ipc_handle(self):
+        """NotImplementedError, as in torch."""
+        raise NotImplementedError("torch.Event ipc is not supported yet, please open an issue if you need this!")
+
+    @classmethod
+    def from_ipc_handle(cls, device, handle):
+        """NotImplementedError, as in torch."""
+        raise NotImplementedError("torch.Event ipc is not supported yet, please open an issue if you need this!")
 
     def record(self, stream=None):
         """Remember this moment."""

@@ -111,7 +111,8 @@ def test_schedules_move_what_a_graph_reads(xp, schedule, inside):
     assert sum(kind.captures for kind in captured[3].values()) == 1
 
 
-@pytest.mark.parametrize("optimizer", ["NAdam", *[pytest.param(o, marks=pytest.mark.slow) for o in ("RMSprop", "Adagrad", "RAdam", "ASGD", "Adamax")]])
+@pytest.mark.parametrize("optimizer", [
+    "NAdam", *[pytest.param(o, marks=pytest.mark.slow) for o in ("RMSprop", "Adagrad", "RAdam", "ASGD", "Adamax")]])
 def test_optimizers_that_compute_on_the_host_do_so_on_the_device(xp, optimizer):
     """By their rule, with numbers of float32, in place of one launch with Python's numbers: the last bits may differ."""
     data = batches(8)

@@ -306,6 +306,26 @@ def test_torchs_own_names(xp):
     assert ringgrad.Stream("cuda:1", priority=-1).priority == -1
 
 
+@pytest.mark.torch
+def test_streams_of_the_cpu_have_torchs_names():
+    torch = pytest.importorskip("torch")
+    for name in ("Stream", "Event"):
+        ours, theirs = getattr(ringgrad, name)("cpu"), getattr(torch, name)("cpu")
+        assert not {n for n in dir(theirs) if not n.startswith("_")} - set(dir(ours))
+    assert (ours.device, ours.event_id) == ("cpu", theirs.event_id)
+    stream, theirs = ringgrad.Stream("cpu"), torch.Stream("cpu")
+    for name in ("device_type", "device_index", "stream_id"):
+        assert getattr(stream, name) == getattr(theirs, name)
+    assert stream.is_capturing() is theirs.is_capturing() is False
+    for call in (lambda s, e: s.native_handle, lambda s, e: e.ipc_handle(), lambda s, e: e.from_ipc_handle("cpu", b"")):
+        with pytest.raises(RuntimeError) as ours_error:
+            call(stream, ours)
+        with pytest.raises(RuntimeError) as torchs:
+            call(theirs, torch.Event("cpu"))
+        assert str(ours_error.value) == str(torchs.value) and ours_error.type is torchs.type
+
+
+@pytest.mark.torch
 def test_signatures_are_torchs():
     torch = pytest.importorskip("torch")
     import inspect
