@@ -9,7 +9,7 @@ from .. import cuda
 from .._backends import load_cuda, of_array
 from .._core.tensor import Tensor, count_write, wrap
 from .._state import state
-from ..amp import get_autocast_dtype, is_autocast_enabled
+from ..amp import clear_autocast_cache, get_autocast_dtype, is_autocast_enabled
 from ..cuda._capture import CaptureError, explained
 from ..cuda._graph import prepare
 from ..func._tree import flatten, unflatten
@@ -182,6 +182,7 @@ class _Kind:
         self.inputs = [_static(leaf, own, i) for i, leaf in enumerate(leaves)]
         args, kwargs = unflatten([leaf if static is None else static for leaf, static in zip(leaves, self.inputs)], self.tree)
         prepare(load_cuda())
+        clear_autocast_cache()  # of a region around the call: the graph makes its own casts, at every replay
         record.begin_run()
         self.graph, state.stepper = cuda.CUDAGraph(), record
         try:
@@ -189,6 +190,7 @@ class _Kind:
                 result = self.step.fn(*args, **kwargs)
         finally:
             state.stepper = None
+            clear_autocast_cache()
         self.runs = record.taken()
         found, form = flatten(result)
         self.results = [wrap(r._data) if isinstance(r, Tensor) else r for r in found], form

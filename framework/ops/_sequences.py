@@ -10,6 +10,7 @@ import numpy as np
 
 from .._core import engine
 from ._columns import column_sums
+from ._joined import joined
 
 
 @functools.lru_cache(maxsize=256)
@@ -33,7 +34,7 @@ def unroll(xp, step, inputs, states, batch_sizes, reverse):
         states = list(new) if whole else [xp.concatenate([a, s[n:]], 0) for a, s in zip(new, states)]
         kept.append(values)
     columns = zip(*(kept[::-1] if reverse else kept))
-    return [xp.concatenate(list(c), 0) for c in columns], states
+    return [joined(xp, list(c)) for c in columns], states
 
 
 def previous(xp, values, first, batch_sizes, reverse):

@@ -3,6 +3,7 @@ import numpy as np
 
 from .._core.op import op
 from .._core.promotion import same
+from ._joined import joined, stacked
 from ._run import zeros_beside
 from .shape import wrap_dim
 
@@ -17,7 +18,7 @@ def _promoted(raw, backend):
 def concatenate(xp, *xs, axis: int = 0):
     """Tensors one after another along `axis`; their other dimensions are equal.  [(*a, n_i, *b)] -> (*a, sum n_i, *b)"""
     try:
-        return xp.concatenate(xs, axis)
+        return joined(xp, xs, axis)
     except ValueError:  # and AxisError, which is one
         _check_concatenate([x.shape for x in xs], axis)
         raise
@@ -57,7 +58,7 @@ def stack(xp, *xs, axis: int = 0):
         if x.shape != first:
             raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at entry {i}")
     axis = wrap_dim(axis, len(first) + 1)
-    return xp.concatenate([x.reshape(*first[:axis], 1, *first[axis:]) for x in xs], axis)
+    return joined(xp, [x.reshape(*first[:axis], 1, *first[axis:]) for x in xs], axis)
 
 
 @stack.vjp("xs")
@@ -78,8 +79,8 @@ def _(xp, g, x_shape, indices, axis):
     n, beside = x_shape[axis], next(p for p in g if p is not None)
     cuts = [min(max(i, 0), n) for i in (0, *indices, n)]
     axis %= len(x_shape)
-    return xp.concatenate([zeros_beside(beside, (*x_shape[:axis], max(b - a, 0), *x_shape[axis + 1:])) if p is None else p
-                           for p, a, b in zip(g, cuts, cuts[1:])], axis)
+    return joined(xp, [zeros_beside(beside, (*x_shape[:axis], max(b - a, 0), *x_shape[axis + 1:])) if p is None else p
+                       for p, a, b in zip(g, cuts, cuts[1:])], axis)
 
 
 @split.kernel("numpy", vjp="x")
@@ -98,7 +99,7 @@ def unstack(xp, x, axis: int = 0):
 @unstack.vjp("x")
 def _(xp, g, axis):
     beside = next(p for p in g if p is not None)
-    return xp.stack([zeros_beside(beside, beside.shape) if p is None else p for p in g], axis)
+    return stacked(xp, [zeros_beside(beside, beside.shape) if p is None else p for p in g], axis)
 
 
 @unstack.kernel("numpy", vjp="x")

@@ -495,6 +495,8 @@ class device(host_gpu.device):  # noqa: N801 - used like a module
                 refuse("synchronous API calls")
             if name in ("array", "asarray", "ascontiguousarray") and not isinstance(args[0], (CapturedArray, np.generic, int, float, bool)):
                 refuse("H2D transfers")
+            if name in ("concatenate", "stack") and len(args[0]) > 8:
+                refuse("H2D transfers")  # of a table of addresses
             targets = [args[0]] if name in WRITERS else [kwargs["out"]] if kwargs.get("out") is not None else []
             if name in ("asarray", "ascontiguousarray") and isinstance(args[0], CapturedArray) and value(plain(args[0]), *args[1:], **kwargs) is (
                     plain(args[0])):

@@ -247,6 +247,31 @@ def test_a_rule_takes_its_step_back_where_an_inf_was_found(xp):
     assert not np.array_equal(before[0], p._data.get())
 
 
+@pytest.mark.parametrize("around", [True, False])
+def test_casts_of_parameters_are_made_at_every_replay(xp, around):
+    """The region may stand in the step or around all its calls, whose cache then has casts from before."""
+    def run(compiled):
+        ringgrad.manual_seed(0)
+        net = nn.Linear(4, 3).to("cuda")
+        opt = optim.SGD(net.parameters(), lr=0.1)
+
+        def step(x):
+            opt.zero_grad()
+            with ringgrad.autocast("cuda", enabled=True, dtype=ringgrad.float16):
+                loss = net(x).float().square().sum()
+            loss.backward()
+            opt.step()
+            return loss
+        go, found = ringgrad.compile_step(step, warmup=2) if compiled else step, []
+        with ringgrad.autocast("cuda", enabled=around, dtype=ringgrad.float16):
+            for n in range(6):
+                found.append(go(put(np.full((2, 4), 0.1 * n, np.float32))).item())
+                net(put(np.ones((2, 4), np.float32)))
+        return found, values(net)
+    plain, captured = run(False), run(True)
+    assert plain[0] == captured[0] and same(plain[1], captured[1])
+
+
 # What cannot be captured
 
 

@@ -103,6 +103,20 @@ def test_a_graph_can_be_looked_at(xp, tmp_path):
     assert graph.raw_cuda_graph() and graph.raw_cuda_graph_exec()
 
 
+@pytest.mark.parametrize("count", [9, 20, 70])
+def test_many_tensors_are_joined(xp, count):
+    """Of more than 8 CuPy would upload a table."""
+    graph, x, leaf = cuda.CUDAGraph(), put([[1, 2]]), put([[1, 2]] * count).requires_grad_()
+    sum(leaf.unbind(0)).sum().backward()
+    leaf.grad = None
+    with cuda.graph(graph):
+        sum(t * n for n, t in enumerate(leaf.unbind(0))).sum().backward()
+        y, z = ringgrad.cat([x * n for n in range(count)]), ringgrad.stack([x[0] + n for n in range(count)], 1)
+    graph.replay()
+    assert y.tolist() == [[n, 2 * n] for n in range(count)] and z.tolist() == [[1 + n for n in range(count)], [2 + n for n in range(count)]]
+    assert leaf.grad.tolist() == [[n, n] for n in range(count)]
+
+
 def test_side_streams_join_a_capture(xp):
     """The pattern of a collective: event on the capturing stream, wait on the other, work, event, wait."""
     graph, side, x = cuda.CUDAGraph(), cuda.Stream(), put([1, 2])
