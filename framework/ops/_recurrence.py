@@ -2,6 +2,7 @@
 
 A step is a function of (start, stop) rows, of the gradients of its new state, and, for an LSTM, of the cells, which it takes one step back in place.
 """
+import functools
 import types
 
 import numpy as np
@@ -10,6 +11,8 @@ from .. import _mkl
 from .._core.recording import F32
 from .._numba import available
 from . import _sequences as seq
+from ._run import run
+from .matmul import matmul as product
 
 ROWS = 128  # of the gates that are prepared at a time, so that they stay in the cache
 LARGE = 1 << 14  # elements of the inputs from which on compiled loops are used
@@ -18,24 +21,26 @@ LARGE = 1 << 14  # elements of the inputs from which on compiled loops are used
 class Recurrence:
     """gh <- d @ w_hh for the gradients d: (n, gates * H) of a step, into the first n rows of gh.
 
-    One product per gate is faster for few rows, but for MKL.
+    On the CPU one product per gate is faster for few rows, but for MKL.
     """
 
     def __init__(self, xp, w_hh, gates, gh):
         self.xp, self.gates, self.gh = xp, gates, gh
         self.whole, self.weights = w_hh, w_hh.reshape(gates, -1, w_hh.shape[1])
-        self.parts = xp.empty((gates, *gh.shape), gh.dtype)
-        self.add = np.add.reduce if xp is np else xp.sum
+        self.parts = np.empty((gates, *gh.shape), gh.dtype) if xp is np else None
 
     def __call__(self, d):
         n = len(d)
+        if self.xp is not np:
+            self.gh[:n] = run(product, self.xp, d, self.whole)
+            return
         if self.gates == 1:
-            self.xp.matmul(d, self.whole, out=self.gh[:n])
+            np.matmul(d, self.whole, out=self.gh[:n])
             return
-        if _mkl.PRESENT and self.xp is np and _mkl.gemm(d, self.whole, self.gh[:n]) is not None:
+        if _mkl.PRESENT and _mkl.gemm(d, self.whole, self.gh[:n]) is not None:
             return
-        parts = self.xp.matmul(d.reshape(n, self.gates, -1).swapaxes(0, 1), self.weights, out=self.parts[:, :n])
-        self.add(parts, 0, None, self.gh[:n])
+        parts = np.matmul(d.reshape(n, self.gates, -1).swapaxes(0, 1), self.weights, out=self.parts[:, :n])
+        np.add.reduce(parts, 0, None, self.gh[:n])
 
 
 def columns(a, n):
@@ -46,7 +51,7 @@ def columns(a, n):
 
 def parameter_gradients(xp, dx, dh, x, before, w_ih, needs):
     """Gradients of x, w_ih, w_hh, b_ih, b_hh from the gates' ones, dx: (rows, gates) towards the input and dh towards the states `before`."""
-    matmul = _mkl.matmul if xp is np else xp.matmul
+    matmul = _mkl.matmul if xp is np else functools.partial(run, product, xp)
     gb_ih = seq.sum_of_rows(xp, dx) if needs[3] else None
     gb_hh = None if not needs[4] else gb_ih.copy() if dx is dh and needs[3] else seq.sum_of_rows(xp, dh)
     return (matmul(dx, w_ih) if needs[0] else None, matmul(dx.T, x) if needs[1] else None,

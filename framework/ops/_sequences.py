@@ -11,6 +11,8 @@ import numpy as np
 from .._core import engine
 from ._columns import column_sums
 from ._joined import joined
+from ._run import run
+from .matmul import matmul
 
 
 @functools.lru_cache(maxsize=256)
@@ -62,7 +64,7 @@ def sigmoid(xp, x):
 
 def affine(xp, x, weight, *biases):
     """x @ weight.T + biases; None among them is left out."""
-    y = xp.matmul(x, xp.swapaxes(weight, 0, 1))
+    y = run(matmul, xp, x, xp.swapaxes(weight, 0, 1))
     for b in biases:
         y = y if b is None else y + b
     return y

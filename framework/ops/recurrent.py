@@ -13,6 +13,8 @@ from .._core.tensor import Tensor
 from . import _sequences as seq
 from ._layer_types import one_type
 from ._recurrence import Recurrence, array_steps, columns, parameter_gradients
+from ._run import run
+from .matmul import matmul
 
 
 def _floats(name, *inputs):
@@ -62,15 +64,15 @@ def _(xp, g, x, hx, cx, w_ih, w_hh, b_ih, b_hh, w_hr, out, batch_sizes, reverse,
             dh += gy[start:stop]
         if w_hr is not None:
             projected[start:stop] = dh
-            dh = xp.matmul(dh, w_hr)
+            dh = run(matmul, xp, dh, w_hr)
         step(start, stop, dh, gc[:stop - start])
         back(d[start:stop])
     hidden = columns(gates, 4)[3] * t if needs[4] or needs[7] else None
     before = None
     if needs[4]:
-        before = seq.previous(xp, hidden if w_hr is None else xp.matmul(hidden, w_hr.T), hx, batch_sizes, reverse)
+        before = seq.previous(xp, hidden if w_hr is None else run(matmul, xp, hidden, w_hr.T), hx, batch_sizes, reverse)
     gx, *grads = parameter_gradients(xp, d, d, x, before, w_ih, (needs[0], *needs[3:7]))
-    return gx, gh, gc, *grads, xp.matmul(projected.T, hidden) if needs[7] else None
+    return gx, gh, gc, *grads, run(matmul, xp, projected.T, hidden) if needs[7] else None
 
 
 # -- GRU ---------------------------------------------------------------------------------------------------------------

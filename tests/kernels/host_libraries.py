@@ -25,7 +25,8 @@ class device(host_gpu.device):  # noqa: N801 - used like a module
     def __init__(self, folder):
         super().__init__(folder)
         stream = types.SimpleNamespace(ptr=77, is_capturing=lambda: False)
-        self.cuda = types.SimpleNamespace(get_current_stream=lambda device: stream, alloc=self._alloc)
+        self.cuda = types.SimpleNamespace(get_current_stream=lambda device: stream, alloc=self._alloc,
+                                          Device=lambda index=None: host_gpu.Device())
 
     def empty(self, shape, dtype=np.float32):
         """`host_gpu.device.empty`, as well aligned as CuPy's memory."""

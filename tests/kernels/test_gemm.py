@@ -135,6 +135,23 @@ def test_a_linear_layer_and_its_gradients(plugged, shape, dtype):
         np.testing.assert_allclose(found._data.get().astype(np.float64), right, atol=TOLERANCE[dtype] * 10, rtol=TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
+def test_recurrent_layers_multiply_through_the_library(plugged, kind):
+    xp, library = plugged
+    ringgrad.manual_seed(0)
+    layer, x = getattr(ringgrad.nn, kind)(5, 4), numbers("float32", 3, 2, 5)
+    expected = layer(wrap(x))[0]
+    expected.sum().backward()
+    gradients = [p.grad.numpy() for p in layer.parameters()]
+    layer.zero_grad()
+    out = layer.to("cuda")(wrap(xp.asarray(x)))[0]
+    out.sum().backward()
+    assert len(library.runs) == 9, "one for all inputs, three steps there and back, two weights"
+    np.testing.assert_allclose(out.detach()._data.get(), expected.detach().numpy(), rtol=1e-5, atol=1e-6)
+    for p, right in zip(layer.parameters(), gradients):
+        np.testing.assert_allclose(p.grad._data.get(), right, rtol=1e-4, atol=1e-5)
+
+
 def test_without_the_epilogue_the_bias_is_added_afterwards(compiled):
     xp = host_libraries.device(compiled)
     library = host_libraries.CublasLt(lambda told: told[cublaslt.DESC_EPILOGUE] == cublaslt.EPILOGUES[""])
