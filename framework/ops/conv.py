@@ -17,7 +17,7 @@ from ._run import run
 from ._windows import add_windows, out_sizes, padded, windows
 
 
-@op(promote=one_type("convolution"), broadcasts=False, grad_name="Convolution")
+@op(promote=one_type("convolution"), broadcasts=False, grad_name="Convolution", half=True)
 def convolution(xp, x, weight, bias=None, stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
     """x: (N, C, *in), weight: (K, C / groups, *kernel), bias: (K) -> (N, K, *out), zeros beyond the edges."""
     out = check(x, weight, bias, stride, padding, dilation, groups)
@@ -27,7 +27,7 @@ def convolution(xp, x, weight, bias=None, stride: tuple = (1, 1), padding: tuple
     return y if bias is None else y + bias.reshape(-1, *(1,) * len(out))
 
 
-@op(promote=one_type("conv_transpose"), broadcasts=False, grad_name="Convolution")
+@op(promote=one_type("conv_transpose"), broadcasts=False, grad_name="Convolution", half=True)
 def conv_transpose(xp, x, weight, bias=None, size: tuple = (), stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1),
                    groups: int = 1):
     """x: (N, K, *out), weight: (K, C / groups, *kernel), bias: (C) -> (N, C, *size): the adjoint of convolution with the same weight."""
@@ -38,7 +38,7 @@ def conv_transpose(xp, x, weight, bias=None, size: tuple = (), stride: tuple = (
     return y if bias is None else y + bias.reshape(-1, *(1,) * len(size))
 
 
-@op(promote=one_type("conv_weight"), broadcasts=False, grad_name="Convolution")
+@op(promote=one_type("conv_weight"), broadcasts=False, grad_name="Convolution", half=True)
 def conv_weight(xp, x, y, kernel: tuple = (), stride: tuple = (1, 1), padding: tuple = (0, 0), dilation: tuple = (1, 1), groups: int = 1):
     """x: (N, K, *out), a gradient, y: (N, C, *in), the input it belongs to -> (K, C / groups, *kernel)."""
     n, out = len(x), x.shape[2:]

@@ -67,6 +67,8 @@ def test_convolution_and_its_gradients(plugged, name, dtype, last):
     y.backward(wrap(placed(xp, g, last)))
     expected.backward(wrap(g.astype(np.float64)))
     assert [len(operations) for operations in library.runs] == [2, 1, 1]
+    asked = [operations[0][convolution.OPERATIONS[name][4][0]][0] for operations, name in zip(library.runs, ("forward", "data", "filter"))]
+    assert [t[cudnn.TENSOR_ATTRIBUTES["type"]] for t in asked] == [[cudnn.TYPES[dtype]]] * 3, "the library was asked for another type"
     for found, right in zip((y, x.grad, weight.grad, bias.grad), (expected, *(w.grad for w in wide))):
         right = right._data
         np.testing.assert_allclose(found._data.get().astype(np.float64), right, atol=TOLERANCE[dtype] * np.abs(right).max(), rtol=TOLERANCE[dtype])
