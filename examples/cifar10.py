@@ -88,7 +88,7 @@ def main():
     model = resnet(args.blocks).to(device)
     if world > 1:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    ddp = DistributedDataParallel(model)
+    ddp = DistributedDataParallel(model) if world > 1 else model
     optimizer = optim.SGD(model.parameters(), lr=args.lr, momentum=0.9, weight_decay=1e-4)
     scheduler = optim.lr_scheduler.MultiStepLR(optimizer, [int(args.steps * part) for part in DROPS], gamma=0.1)
 

@@ -82,7 +82,7 @@ def main():
         raise SystemExit(f"a tenth of the text, {len(validation)} characters, must be longer than the context of {args.context}")
     ringgrad.manual_seed(args.seed)
     model = GPT(len(characters), args.layers, args.heads, args.width, args.context, args.dropout).to(device)
-    ddp = DistributedDataParallel(model)
+    ddp = DistributedDataParallel(model) if world > 1 else model
     ringgrad.manual_seed(args.seed + 1 + rank)  # dropout differs between ranks, the weights above do not
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]

@@ -1,19 +1,23 @@
-"""`python -m benchmarks.gpu checks|measure [--out FOLDER] [--seconds N] [part ...]`: see docs/gpu.md."""
+"""`python -m benchmarks.gpu checks|measure|published|rehearse [--out FOLDER] [--seconds N] [part ...]`: see docs/gpu.md."""
 import argparse
 import sys
 
-from . import _start, checks, measure
+from . import _start, checks, measure, published
 
-NAMES = {"checks": "gpu", "measure": "gpu-bench"}  # of the reports
+NAMES = {"checks": "gpu", "measure": "gpu-bench", "published": "gpu-published", "rehearse": "rehearsal"}  # of the reports
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("what", choices=NAMES)
-    parser.add_argument("parts", nargs="*", help="sections of the measurements; all without any")
+    parser.add_argument("parts", nargs="*", help="sections of the measurements, or results; all without any")
     parser.add_argument("--out", default="runs/gpu", help="folder of the reports (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=checks.TIME_S, help="for everything together (default: %(default)s)")
     options = parser.parse_args()
+    if options.what == "rehearse":
+        _start.make_importable(options.out)
+        return measure.main(options.out, {"gpu": "a rehearsal on the CPU: no figure means anything", "cupy": "is not used"}, options.seconds,
+                            options.parts, "cpu")
     found = _start.machine()
     if found["gpu"] is None:
         line = f"Nothing was run: there is no GPU that CuPy can use on this machine ({found['reason']})."
@@ -22,7 +26,7 @@ def main():
     if options.what == "checks":
         return checks.main(options.out, found, options.seconds)
     _start.make_importable(options.out)
-    return measure.main(options.out, found, options.seconds, options.parts)
+    return {"measure": measure.main, "published": published.main}[options.what](options.out, found, options.seconds, options.parts)
 
 
 if __name__ == "__main__":

@@ -58,13 +58,14 @@ class Deadline:
         return max(0.0, self.seconds - (time.monotonic() - self.start))
 
 
-def report(folder, name, found, lines):
-    """Write NAME.json and NAME.txt into `folder`, and print the text."""
+def report(folder, name, found, lines, quiet=False):
+    """Write NAME.json and NAME.txt into `folder`, and print the text unless `quiet`."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     text = "\n".join(lines) + "\n"
     (Path(folder) / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n")
     (Path(folder) / f"{name}.txt").write_text(text)
-    print(text, end="")
+    if not quiet:
+        print(text, end="")
 
 
 def table(header, rows):

@@ -14,7 +14,7 @@ def gpu():
     """In place of the fixture that skips without a GPU."""
 
 
-@pytest.mark.parametrize(("what", "name"), [("checks", "gpu"), ("measure", "gpu-bench")])
+@pytest.mark.parametrize(("what", "name"), [("checks", "gpu"), ("measure", "gpu-bench"), ("published", "gpu-published")])
 def test_a_machine_without_a_gpu_says_so(what, name, tmp_path, run_command):
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "benchmarks.gpu", what, "--out", str(tmp_path)]
@@ -26,9 +26,46 @@ def test_a_machine_without_a_gpu_says_so(what, name, tmp_path, run_command):
     assert "Nothing was run: there is no GPU that CuPy can use on this machine" in output
 
 
-def test_make_has_both():
+def test_make_has_all():
     words = (ROOT / "Makefile").read_text()
-    assert "benchmarks.gpu checks" in words and "benchmarks.gpu measure" in words
+    assert all(f"benchmarks.gpu {what}" in words for what in ("checks", "measure", "published"))
+
+
+@pytest.mark.slow
+def test_the_measuring_code_runs_on_the_cpu(tmp_path, run_command):
+    """Every section that needs no GPU, with small sizes: no row is an error, and both libraries' first losses agree where both are there."""
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    code, output = run_command([sys.executable, "-m", "benchmarks.gpu", "rehearse", "--out", str(tmp_path)], 300, environment, ROOT)
+    assert code == 0, output
+    sections = json.loads((tmp_path / "rehearsal.json").read_text())["sections"]
+    assert list(sections) == ["ceilings", "launch", "steps", "kernels", "optimizers"]
+    for rows in sections.values():
+        for name, row in rows.items():
+            assert not any("error" in key for key in row), (name, row)
+    for name, row in sections["steps"].items():
+        assert {"ringgrad ms", "ringgrad captured ms"} <= row.keys()
+        if "torch ms" in row and "ResNet-50" not in name:  # so small a batch makes batch norm amplify the rounding
+            assert row["loss difference"] < 1e-3, (name, row)
+
+
+NCU = """==PROF== Connected to process 1
+"ID","Process ID","Process Name","Host Name","Kernel Name","Context","Stream","Block Size","Grid Size","Device","CC","dram__bytes.sum",""" + \
+    """"gpu__time_duration.sum","sm__pipe_tensor_cycles_active.avg.pct_of_peak_sustained_elapsed"
+"","","","","","","","","","","","Mbyte","usecond","%"
+"0","1","python3","h","gemm(float *, int)","1","7","(256, 1, 1)","(9, 1, 1)","0","9.0","40.0","20.0","50"
+"1","1","python3","h","gemm(float *, int)","1","7","(256, 1, 1)","(9, 1, 1)","0","9.0","80.0","20.0","100"
+"2","1","python3","h","softmax","1","7","(256, 1, 1)","(9, 1, 1)","0","9.0","1,000.0","1,000.0","0"
+"""
+
+
+def test_the_counters_are_read():
+    from benchmarks.gpu.largest import table_of
+    table = table_of(NCU, copy=4000.0)
+    assert list(table) == ["softmax", "gemm", "all kernels"]
+    assert table["gemm"] == {"calls": 2, "us": 40.0, "of the step": 0.038, "MB": 120.0, "of copy": 0.75, "tensor pipe": 0.75}
+    assert table["softmax"]["us"] == 1000.0 and table["softmax"]["of copy"] == 0.25 and table["all kernels"]["calls"] == 3
+    with pytest.raises(RuntimeError, match="ncu printed no table: ==ERROR=="):
+        table_of("==ERROR== no permission", copy=4000.0)
 
 
 def test_every_part_of_the_checks_exists():
