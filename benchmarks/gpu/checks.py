@@ -18,19 +18,31 @@ from ._start import ROOT, Deadline, make_importable, report, table
 
 TIME_S = 520
 SANITIZER = ["compute-sanitizer", "--error-exitcode", "9", "--target-processes", "all", "--tool"]
+TOOLS = ("memcheck", "racecheck")
 KERNELS = ["tests/gpu/test_block_kernels.py", "-k", "gives and float16"]
-PARTS = {  # name: (pytest's arguments, most seconds, tool)
-    "kernels, poisoned memory": (["tests/gpu/test_block_kernels.py"], 150, None),
-    "memcheck": (KERNELS, 120, "memcheck"),
-    "racecheck": (KERNELS, 120, "racecheck"),
-    "op table, CPU = GPU": (["tests/ops"], 240, None),
-    "training curves": (["tests/gpu/test_training.py"], 150, None),
-    "two NCCL ranks, replicas": (["tests/gpu/test_replicas.py", "tests/distributed/test_nccl.py"], 150, None),
-    "optimizers, amp, files": (["tests/optim", "tests/amp", "tests/serialization"], 90, None),
+
+
+def others():
+    """The test files that hold a test for a GPU and belong to no part of their own."""
+    named = [argument for arguments, _, _ in PARTS.values() for argument in arguments if argument.startswith("tests/")]
+    files = (str(path.relative_to(ROOT)) for path in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.gpu" in path.read_text())
+    return [file for file in files if not file.startswith(tuple(named)) and file != "tests/gpu/test_without.py"]
+
+
+PARTS = {  # name: (pytest's arguments, most seconds, what else: a tool, or "parallel" for several processes where pytest-xdist is installed)
+    "kernels, poisoned memory": (["tests/gpu/test_block_kernels.py"], 150, "parallel"),
+    "libraries": (["tests/gpu/test_libraries.py"], 60, None),
+    "captured steps": (["tests/gpu/test_captured.py"], 90, None),
+    "op table, CPU = GPU": (["tests/ops"], 240, "parallel"),
+    "training curves": (["tests/gpu/test_training.py"], 120, None),
+    "two NCCL ranks, replicas": (["tests/gpu/test_replicas.py", "tests/distributed/test_nccl.py"], 120, None),
+    "optimizers, amp, files": (["tests/optim", "tests/amp", "tests/serialization"], 90, "parallel"),
     "beyond 2^31 bytes": (["tests/gpu/test_large.py"], 60, None),
-    "the rest": (["tests", *(f"--ignore=tests/{name}" for name in ("gpu", "ops", "optim", "amp", "serialization", "distributed/test_nccl.py"))],
-                 120, None),
+    "memcheck": (KERNELS, 90, "memcheck"),
+    "racecheck": (KERNELS, 90, "racecheck"),
 }
+PARTS["the rest"] = others(), 60, None
+PROCESSES = 6  # of a parallel part: they share the GPU, and compile kernels at the same time
 
 
 def main(folder, found, time_s=TIME_S):
@@ -38,29 +50,38 @@ def main(folder, found, time_s=TIME_S):
     environment = make_importable(folder)
     environment.setdefault("OMP_NUM_THREADS", "8")
     deadline, parts = Deadline(time_s), {}
-    for name, (arguments, most, tool) in PARTS.items():
+    for name, (arguments, most, how) in PARTS.items():
         if importlib.util.find_spec("pytest") is None:
             parts[name] = {"outcome": "failed", "first failures": ["pytest is not installed: see docs/gpu.md"]}
-        elif tool and not shutil.which(SANITIZER[0]):
+        elif how in TOOLS and not shutil.which(SANITIZER[0]):
             parts[name] = {"outcome": "left out: compute-sanitizer is not on the PATH"}
         elif deadline.left() < 5:
             parts[name] = {"outcome": "left out: the time was used up"}
         else:
-            parts[name] = run(folder, name, arguments, min(most, deadline.left()), tool, environment)
+            parts[name] = run(folder, name, arguments, min(most, deadline.left()), how, environment)
         print(f"{name}: {parts[name]['outcome']}", flush=True)
+        failed = tell(folder, found, parts, quiet=name != list(PARTS)[-1])
+    return 1 if failed else 0
+
+
+def tell(folder, found, parts, quiet):
+    """Write the report of the parts that are over; the names of those that failed."""
     failed = [name for name, part in parts.items() if part["outcome"] not in ("passed", "nothing ran") and not part["outcome"].startswith("left out")]
     rows = [(name, part["outcome"], *(part.get(k, "") for k in ("passed", "failed", "skipped", "seconds"))) for name, part in parts.items()]
     lines = [f"{found['gpu']}, CuPy {found['cupy']}, CUDA {found['cuda_runtime']}", "",
              *table(("part", "outcome", "passed", "failed", "skipped", "seconds"), rows)]
     lines += [line for name in failed for line in ("", f"{name}:", *parts[name].get("first failures", []))]
-    report(folder, "gpu", {**found, "parts": parts, "failed": failed}, lines)
-    return 1 if failed else 0
+    report(folder, "gpu", {**found, "parts": parts, "failed": failed}, lines, quiet)
+    return failed
 
 
-def run(folder, name, arguments, seconds, tool, environment):
+def run(folder, name, arguments, seconds, how, environment):
     """One part: its outcome, counts, seconds and the first failures.  The whole output goes to a file in `folder`."""
-    command = [*([*SANITIZER, tool] if tool else []), sys.executable, "-m", "pytest", "-m", "gpu", "-q", "--no-header", "-p", "no:cacheprovider",
-               "--tb=short", *arguments]
+    before = [*SANITIZER, how] if how in TOOLS else []
+    parallel = ["-n", str(PROCESSES)] if how == "parallel" and importlib.util.find_spec("xdist") else []
+    command = [*before, sys.executable, "-m", "pytest", "-m", "gpu", "-q", "--no-header", "-p", "no:cacheprovider", "--tb=short", *parallel,
+               *arguments]
+    environment = {**environment, "PYTHONHASHSEED": "0"}  # all processes of a parallel part must find the same tests in the same order
     start = time.monotonic()
     log = Path(folder) / (re.sub(r"\W+", "_", name) + ".log")
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -34,6 +34,9 @@ class Shares:
         shares.old, shares.starts, shares.weights, shares.tables = old, index.astype(np.int32), np.ones((len(index), 1)), {}
         return shares
 
+    def __repr__(self):
+        return f"{self.old} to {self.new} by {self.weights.shape[1]}"
+
     @property
     def new(self):
         """How many new elements there are."""

@@ -69,9 +69,9 @@ def test_the_counters_are_read():
 
 
 def test_every_part_of_the_checks_exists():
-    from benchmarks.gpu.checks import PARTS
-    for arguments, most, tool in PARTS.values():
-        assert most > 0 and tool in (None, "memcheck", "racecheck")
+    from benchmarks.gpu.checks import PARTS, TOOLS
+    for arguments, most, how in PARTS.values():
+        assert most > 0 and how in (None, "parallel", *TOOLS)
         for argument in arguments:
             path = argument.partition("=")[2] or argument
             if path.startswith("tests"):
