@@ -123,20 +123,22 @@ ROWS = [
     *[Row(f"norm of order {order}", lambda x, order=order: ops.vector_norm(x, order, (1,)), [[(3, 50)]], (kernel,), scale=8, dense=True)
       for order, kernel in ((1, "sizes_rows"), (2, "squares_rows"))],
 ]
+TWO = ("float32", "bfloat16")  # enough for what elementwise.py writes the same way for all types
 ROWS += [  # bodies of elementwise ops, on what is repeated or in pieces
-    Row("half of a row", lambda x: F.silu(x[..., 16:]), [[(3, 32)], [(2, 3, 39)]], ("silu_b_{dtype}", "silu_dx_ab_{dtype}")),
-    Row("a column of a matrix", lambda x: F.silu(x[:, 1]), [[(5, 3)]], ("silu_b_{dtype}",)),
+    Row("half of a row", lambda x: F.silu(x[..., 16:]), [[(3, 32)], [(2, 3, 39)]], ("silu_b_{dtype}", "silu_dx_ab_{dtype}"), dtypes=TWO),
+    Row("a column of a matrix", lambda x: F.silu(x[:, 1]), [[(5, 3)]], ("silu_b_{dtype}",), dtypes=TWO),
     Row("a weight per channel", lambda x, w: F.prelu(x, w), [[(2, 3, 5), (3,)], [(2, 3, 4, 4), (1,)]],
-        ("prelu_ab_{dtype}", "prelu_dx_aab_{dtype}"), scale=8),
+        ("prelu_ab_{dtype}", "prelu_dx_aab_{dtype}"), scale=8, dtypes=TWO),
     Row("a row for all", lambda x, y: ops.squared_difference(x, y), [[(6, 16), (16,)], [(2, 6, 17), (6, 1)], [(3, 5), ()]],
-        ("squared_difference_ab_{dtype}", "squared_difference_dy_aab_{dtype}"), scale=8),
+        ("squared_difference_ab_{dtype}", "squared_difference_dy_aab_{dtype}"), scale=8, dtypes=TWO),
     Row("a number", lambda x, y: ops.lerp(x, y, 0.3), [[(3, 5), (3, 5)]], ("lerp_aan_{dtype}",), dtypes=("float64", "float32")),
-    Row("turned", lambda x, y: ops.squared_difference(x.t(), y), [[(3, 5), (5, 3)]], ("squared_difference_ba_{dtype}",)),
+    Row("turned", lambda x, y: ops.squared_difference(x.t(), y), [[(3, 5), (5, 3)]], ("squared_difference_ba_{dtype}",), dtypes=TWO),
     Row("rows and columns of three dimensions", lambda x, y: ops.squared_difference(x, y), [[(2, 3, 4), (2, 1, 4)]], (), scale=4),
-    *[Row(f"gelu, {kind}", lambda x, kind=kind: F.gelu(x, kind), [[(3, 5)], [(64,)]], (f"gelu_{kind}_{{dtype}}", f"gelu_dx_{kind}_{{dtype}}"))
+    *[Row(f"gelu, {kind}", lambda x, kind=kind: F.gelu(x, kind), [[(3, 5)], [(64,)]],
+          (f"gelu_{kind}_{{dtype}}", f"gelu_dx_{kind}_{{dtype}}"), dtypes=TWO)
       for kind in ("none", "tanh")],
     Row("logits", lambda x, y: F.binary_cross_entropy_with_logits(x, y.detach(), reduction="none"), [[(3, 5), (3, 5)]],
-        ("binary_cross_entropy_with_logits_aan_{dtype}", "binary_cross_entropy_with_logits_dx_aaan_{dtype}")),
+        ("binary_cross_entropy_with_logits_aan_{dtype}", "binary_cross_entropy_with_logits_dx_aaan_{dtype}"), dtypes=TWO),
 ]
 
 SIZES = [[(2, 3, 5, 6)], [(1, 1, 1, 1)]]
@@ -170,7 +172,7 @@ ROWS += [
     *[Row(f"gated, {kind}", lambda x, y, kind=kind: ops.gated(x, y, kind), [[(3, 5), (3, 5)], [(64,), (64,)]], ("gate", "gate_backward"), scale=4)
       for kind in ("silu", "gelu", "relu")],
     *[Row(f"bias and {kind}", lambda x, b, kind=kind: ops.bias_activation(x, b, kind), [[(3, 5), (5,)], [(4, 2, 16), (16,)]],
-          (f"bias_activation_{kind}_ab_{{dtype}}", f"bias_activation_dx_{kind}_aab_{{dtype}}", "sum_single_columns"), scale=8)
+          (f"bias_activation_{kind}_ab_{{dtype}}", f"bias_activation_dx_{kind}_aab_{{dtype}}", "sum_single_columns"), scale=8, dtypes=TWO)
       for kind in ("relu", "gelu", "silu")],
 ]
 REGIONS = [[(2, 3, 9, 8), (5, 5)]]
