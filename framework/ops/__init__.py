@@ -12,7 +12,7 @@ import sys
 from .._core import broadcasting, inplace, rules  # noqa: F401 - inplace registers view_scatter
 from .._core.compile import fast_function
 from .._core.op import REGISTRY
-from . import _backward_names, _fused, _writers
+from . import _backward_names, _fused, _fused_places, _writers  # noqa: F401 - _fused_places notes its overrides
 
 _families = [importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
 _fused.register()

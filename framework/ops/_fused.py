@@ -324,7 +324,7 @@ def _channels_gradient(loops, g, x, weight, mean, rstd, sums, gx):
     loops.normalize_channels_gradient(g, x, mean, rstd, rstd if weight is None else rstd * weight, level, slope, gx)
 
 
-# -- windows and rows --------------------------------------------------------------------------------------------------
+# -- windows -----------------------------------------------------------------------------------------------------------
 
 def _images(a):
     return a.reshape(-1, *a.shape[2:])
@@ -361,38 +361,3 @@ def _(g, out, x_shape, kernel, stride, padding, dilation, ceil_mode):
         y = np.zeros(x_shape, F32)
         loops.spread_to_max(_images(g), _images(where), kernel[1], *stride, *padding, *dilation, _images(y))
     return y
-
-
-@override("add_rows")
-def _(x, indices, rows=0, padding_idx=-1, scale_grad_by_freq=False):
-    if padding_idx >= 0 or scale_grad_by_freq or not indices.flags.c_contiguous or not _fit(x):
-        return NotImplemented
-    if indices.min() < 0 or indices.max() >= rows:  # a compiled loop would write there; NumPy refuses
-        return NotImplemented
-    from . import _loops as loops
-    y = np.zeros((rows, x.shape[-1]), F32)
-    loops.add_rows(_rows(x), indices.reshape(-1), y)
-    return y
-
-
-def _places(indices, shape, axis):
-    """Whether int64 `indices` in one block of memory name places in the rows of an array of `shape`, one row of them for each of its rows."""
-    return _last(indices, axis) and indices.dtype == np.int64 and indices.flags.c_contiguous and indices.shape[:-1] == shape[:-1]
-
-
-@override("take_along_axis")
-def _(x, indices, axis):
-    if not (x.ndim and _places(indices, x.shape, axis) and _fit(x)):
-        return NotImplemented
-    from . import _loops as loops
-    y = np.empty(indices.shape, F32)
-    return y if loops.take_along_rows(_rows(x), _rows(indices), _rows(y)) else NotImplemented
-
-
-@override("add_along_axis")
-def _(x, indices, shape, axis):
-    if not (x.ndim and x.shape == indices.shape and _places(indices, shape, axis) and _fit(x)):
-        return NotImplemented
-    from . import _loops as loops
-    y = np.zeros(shape, F32)
-    return y if loops.add_along_rows(_rows(x), _rows(indices), _rows(y)) else NotImplemented

@@ -9,6 +9,7 @@ from .._numba import kept
 
 # Sums may be reordered in a `loop`; infinities and nan keep their meaning.
 loop = kept(numba.njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz", "arcp"}))
+exact = kept(numba.njit(nogil=True, error_model="numpy"))
 
 F = np.float32
 ZERO, ONE = F(0), F(1)
@@ -267,3 +268,29 @@ def add_along_rows(x, indices, y):
                 return False
             y[i, k] += x[i, j]
     return True
+
+
+@exact
+def first_of_rows(x, largest, values, places):
+    """The largest (or smallest) elements of each row in order, of equal ones the first, and where they are.  nan counts as the largest number."""
+    k = values.shape[1]
+    for i in range(len(x)):
+        held = 0
+        for j in range(x.shape[1]):
+            v = x[i, j]
+            if held == k:
+                last = values[i, k - 1]
+                if (v <= last) if largest else (v >= last):  # false where one of them is nan
+                    continue
+            at = held if held < k else k
+            while at > 0:
+                w = values[i, at - 1]
+                comes_first = (v > w or (v != v and w == w)) if largest else (v < w or (w != w and v == v))
+                if not comes_first:
+                    break
+                if at < k:
+                    values[i, at], places[i, at] = w, places[i, at - 1]
+                at -= 1
+            if at < k:
+                values[i, at], places[i, at] = v, j
+                held = min(held + 1, k)

@@ -71,6 +71,8 @@ ROWS = [  # label, function, shapes of its inputs, the loops it goes through
     ("embedding", lambda w: F.embedding(WORDS, w), [(50, 32)], "add_rows"),
     ("gather", lambda x: x.gather(2, PLACES), [(40, 9, 65)], "take_along_rows add_along_rows"),
     ("gather of few places", lambda x: x.gather(1, PLACES[0, :, :7]), [(9, 4000)], "take_along_rows"),
+    ("topk", lambda x: x.topk(5)[0], [(300, 65)], "first_of_rows add_along_rows"),
+    ("topk, the smallest", lambda x: x.topk(7, largest=False)[0], [(10, 30, 65)], "first_of_rows"),
     ("gather along another axis", lambda x: x.gather(1, PLACES), [(40, 65, 131)], ""),
 ]
 
@@ -149,6 +151,21 @@ def test_rows_of_attention_do_not_disturb_each_other(monkeypatch):
     monkeypatch.setattr(_fused, "available", lambda: False)
     np.testing.assert_allclose(fast, run(), rtol=1e-4, atol=1e-5)
     assert np.isnan(fast).any(axis=-1).sum() == 1
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("k", [1, 3, 16])
+def test_topk_of_equal_and_special_numbers(k, largest):
+    """As a stable sort has them; NumPy's partition takes any of those that are equal to the last."""
+    x = np.random.default_rng(0).integers(-3, 4, (400, 70)).astype(np.float32)
+    x[np.random.default_rng(1).random(x.shape) < 0.1] = np.nan
+    x[np.random.default_rng(2).random(x.shape) < 0.1] = -np.inf
+    x[np.random.default_rng(3).random(x.shape) < 0.1] = -0.0
+    x[0], x[1] = np.nan, np.inf
+    values, places = ringgrad.tensor(x).topk(k, largest=largest)
+    expected = ringgrad.sort(ringgrad.tensor(x), dim=1, descending=largest, stable=True)
+    np.testing.assert_array_equal(values.numpy(), expected.values[:, :k].numpy())
+    np.testing.assert_array_equal(places.numpy(), expected.indices[:, :k].numpy())
 
 
 def test_gelu_of_special_numbers():
