@@ -146,7 +146,7 @@ __all__ = [
     "spawn_local",
 ]
 
-_LAZY_MODULES = ("algorithms", "checkpoint", "device_mesh", "elastic", "parallel")
+_LAZY_MODULES = ("algorithms", "checkpoint", "device_mesh", "elastic", "nn", "parallel")
 _LAZY_NAMES = {"DeviceMesh": "device_mesh", "init_device_mesh": "device_mesh", "GradBucket": "comm_hooks"}
 
 

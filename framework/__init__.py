@@ -41,8 +41,8 @@ _LAZY_NAMES.update(dict.fromkeys((
     "set_autocast_ipu_dtype", "set_autocast_ipu_enabled", "set_autocast_xla_dtype", "set_autocast_xla_enabled",
     "_amp_foreach_non_finite_check_and_unscale_", "_amp_update_scale_"), "amp"))
 _LAZY.update({name: f"{__name__}.{name}" for name in (
-    "__config__", "accelerator", "backends", "compat", "compiler", "cpu", "fx", "hub", "jit", "library", "mps", "multiprocessing", "onnx",
-    "overrides", "profiler", "testing", "types", "xpu")})
+    "__config__", "accelerator", "backends", "compat", "compiler", "cpu", "futures", "fx", "hub", "jit", "library", "mps", "multiprocessing",
+    "onnx", "overrides", "profiler", "testing", "types", "xpu")})
 _LAZY_NAMES.update(dict.fromkeys(("SymBool", "SymFloat", "SymInt"), "types"))
 _LAZY_NAMES.update({"default_generator": "random", "compile": "compiler", "compile_step": "compiler", "OutOfMemoryError": "cuda",
                     "Stream": "_streams", "Event": "_streams"})
@@ -58,7 +58,7 @@ _LAZY_NAMES.update(dict.fromkeys((
     "embedding_renorm_", "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "grid_sampler",
     "grid_sampler_2d", "grid_sampler_3d", "hinge_embedding_loss", "instance_norm", "is_vulkan_available", "kl_div", "margin_ranking_loss",
     "max_pool1d_with_indices", "poisson_nll_loss", "triplet_margin_loss"), "nn._native"))
-_LAZY_NAMES.update({"show_config": "__config__", "to_dlpack": "utils.dlpack", "fork": "jit", "wait": "jit", "GradScaler": "amp",
+_LAZY_NAMES.update({"show_config": "__config__", "to_dlpack": "utils.dlpack", "Future": "futures", "fork": "jit", "wait": "jit", "GradScaler": "amp",
                     "is_anomaly_check_nan_enabled": "autograd.anomaly", "set_anomaly_enabled": "autograd.anomaly"})
 
 

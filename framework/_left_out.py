@@ -42,7 +42,6 @@ LEFT_OUT = {
     "torch.unify_type_list": _COMPILER, "torch.CompilationUnit": _COMPILER, "torch.ErrorReport": _COMPILER, "torch.JITException": _COMPILER,
     "torch.Block": _COMPILER, "torch.Node": _COMPILER, "torch.Value": _COMPILER, "torch.Use": _COMPILER, "torch.Argument*": _COMPILER,
     "torch.AliasDb": _COMPILER, "torch.FunctionSchema": _COMPILER, "torch.FileCheck": _COMPILER, "torch.StaticModule": _COMPILER,
-    "torch.Future": "jit.fork and jit.wait run at once here; concurrent.futures has futures", "torch.futures": "see Future",
     "torch.DispatchKey*": "there is one dispatcher, ringgrad._core.op; ringgrad.library adds operations", "torch.Tag": "see DispatchKey",
     "torch.DisableTorchFunction*": "write `with ringgrad.no_grad()`; subclasses see operations through __torch_function__ of their own",
     "torch.native_channel_shuffle": "use channel_shuffle", "torch.native_norm": "use linalg.vector_norm",

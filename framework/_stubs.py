@@ -56,7 +56,8 @@ def tensor_stub():
             lines.append(_function(name, value, "    ", method=True))
     lines += ["", "class Hooks:", "    on_grad: dict[Any, Any]", "    post_accumulate: dict[Any, Any]", "",
               "class InferenceVersion(list[int]): ...", "", "def wrap(array: Any, requires_grad: bool = ..., cls: type[Tensor] = ...) -> Any: ...",
-              "def count_write(t: Any) -> None: ...", "def unwrap(x: Any) -> Any: ...", "def _new(cls: Any) -> Any: ...", ""]
+              "def count_write(t: Any) -> None: ...", "def unwrap(x: Any) -> Any: ...",
+              "def as_number(factor: Any) -> Any: ...", "def _new(cls: Any) -> Any: ...", ""]
     return "\n".join(lines)
 
 

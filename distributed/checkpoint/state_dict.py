@@ -101,7 +101,8 @@ def set_model_state_dict(model: Module, model_state_dict: dict[str, Any], *, opt
     options = _checked(options)
     values = _from_rank0(model_state_dict, options)
     inner = model.module if _is_wrapped(model) else model
-    return inner.load_state_dict(values, strict=options.strict)
+    without_memory = any(t.is_meta for t in inner.state_dict().values())
+    return inner.load_state_dict(values, strict=options.strict, assign=without_memory)
 
 
 def _init_optim_state(optim: Optimizer) -> None:

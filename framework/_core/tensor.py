@@ -68,3 +68,6 @@ def unwrap(x):
     return x._data if isinstance(x, Tensor) else x
 
 
+def as_number(factor):
+    """A number that was given as one, or as a tensor of one element, such as the factor of a sum."""
+    return factor._data.item() if isinstance(factor, Tensor) else factor

@@ -3,6 +3,8 @@ import functools
 import numbers
 import warnings
 
+from .._core.tensor import Tensor
+
 # How many tensors a function takes, and which options stood in front of the later ones as plain numbers.
 OLD_ORDERS = {
     **dict.fromkeys(("add", "add_", "sub", "sub_"), (2, ("alpha",))),
@@ -24,6 +26,8 @@ def accepting_old_order(name, function):
             return function(*args, **kwargs)
         given = [a for a in args if isinstance(a, numbers.Number)]
         rest = [a for a in args if not isinstance(a, numbers.Number)]
+        if len(args) == tensors + 1 and not given and isinstance(args[1], Tensor) and args[1].ndim == 0:  # a factor, as a tensor
+            given, rest = [args[1]], [args[0], *args[2:]]
         if len(rest) != tensors or len(given) > len(options):
             return function(*args, **kwargs)  # which says what is wrong
         if not _warned:

@@ -6,7 +6,7 @@ import numpy as np
 from .. import _dtypes, ops
 from .._core.inplace import apply_inplace
 from .._core.promotion import result_dtype
-from .._core.tensor import unwrap
+from .._core.tensor import as_number, unwrap
 from ..ops.selection import largest_number
 
 # torch name: op function.  One operand, no arguments.
@@ -39,8 +39,9 @@ WITHOUT_TWIN = {"maximum": ops.maximum, "minimum": ops.minimum, "fmax": ops.fmax
 
 # -- sums and differences with a factor --------------------------------------------------------------------------------
 
-def _check_alpha(input, other, alpha):
-    """RuntimeError, in torch's words, when `alpha` is of a higher category than the result."""
+def _checked_alpha(input, other, alpha):
+    """`alpha` as a number.  RuntimeError, in torch's words, when it is of a higher category than the result."""
+    alpha = as_number(alpha)
     category = result_dtype([unwrap(input), unwrap(other)]).category
     if isinstance(alpha, bool) and category != _dtypes.BOOL:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
@@ -48,6 +49,7 @@ def _check_alpha(input, other, alpha):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, complex) and category < _dtypes.COMPLEX:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    return alpha
 
 
 def _is_one(alpha):
@@ -58,7 +60,7 @@ def add(input, other, *, alpha=1):
     """input + alpha * other"""
     if _is_one(alpha):
         return ops.add(input, other)
-    _check_alpha(input, other, alpha)
+    alpha = _checked_alpha(input, other, alpha)
     return ops.add_scaled(input, other, alpha)
 
 
@@ -66,7 +68,7 @@ def sub(input, other, *, alpha=1):
     """input - alpha * other"""
     if _is_one(alpha):
         return ops.subtract(input, other)
-    _check_alpha(input, other, alpha)
+    alpha = _checked_alpha(input, other, alpha)
     return ops.add_scaled(input, other, -alpha)
 
 
@@ -74,7 +76,7 @@ def rsub(input, other, *, alpha=1):
     """other - alpha * input"""
     if _is_one(alpha):
         return ops.rsub(input, other)
-    _check_alpha(input, other, alpha)
+    alpha = _checked_alpha(input, other, alpha)
     return ops.rsub(ops.multiply(input, alpha), other)
 
 
@@ -82,7 +84,7 @@ def add_(self, other, *, alpha=1):
     """In-place form of `add`: self += alpha * other.  Returns self."""
     if _is_one(alpha):
         return apply_inplace(ops.add.op, self, (other,), {})
-    _check_alpha(self, other, alpha)
+    alpha = _checked_alpha(self, other, alpha)
     return apply_inplace(ops.add_scaled.op, self, (other,), {"alpha": alpha})
 
 
@@ -90,7 +92,7 @@ def sub_(self, other, *, alpha=1):
     """In-place form of `sub`: self -= alpha * other.  Returns self."""
     if _is_one(alpha):
         return apply_inplace(ops.subtract.op, self, (other,), {})
-    _check_alpha(self, other, alpha)
+    alpha = _checked_alpha(self, other, alpha)
     return apply_inplace(ops.add_scaled.op, self, (other,), {"alpha": -alpha})
 
 
@@ -211,22 +213,22 @@ def lerp_(self, end, weight):
 
 def addcmul(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 * tensor2"""
-    return ops.addcmul(input, tensor1, tensor2, value)
+    return ops.addcmul(input, tensor1, tensor2, as_number(value))
 
 
 def addcdiv(input, tensor1, tensor2, *, value=1):
     """input + value * tensor1 / tensor2"""
-    return ops.addcdiv(input, tensor1, tensor2, value)
+    return ops.addcdiv(input, tensor1, tensor2, as_number(value))
 
 
 def addcmul_(self, tensor1, tensor2, *, value=1):
     """In-place form of `addcmul`.  Returns self."""
-    return apply_inplace(ops.addcmul.op, self, (tensor1, tensor2), {"value": value})
+    return apply_inplace(ops.addcmul.op, self, (tensor1, tensor2), {"value": as_number(value)})
 
 
 def addcdiv_(self, tensor1, tensor2, *, value=1):
     """In-place form of `addcdiv`.  Returns self."""
-    return apply_inplace(ops.addcdiv.op, self, (tensor1, tensor2), {"value": value})
+    return apply_inplace(ops.addcdiv.op, self, (tensor1, tensor2), {"value": as_number(value)})
 
 
 # -- rounding, special values ------------------------------------------------------------------------------------------

@@ -130,6 +130,16 @@ def split(tensor, split_size_or_sections, dim=0):
     return ops.split(tensor, tuple(cuts), dim) if sections else ()
 
 
+def split_method(self, split_size, dim=0):
+    """`split`, as torch's method spells its argument."""
+    return split(self, split_size, dim)
+
+
+def split_with_sizes(input, split_sizes, dim=0):
+    """`split` into pieces of the sizes in a list."""
+    return split(input, split_sizes, dim)
+
+
 def chunk(input, chunks, dim=0):
     """At most `chunks` pieces along `dim`, all of one size but the last.  Views."""
     if chunks <= 0:
@@ -224,10 +234,9 @@ def _length(x, dim, name):
 FUNCTIONS = {
     "cat": cat, "concat": cat, "concatenate": cat, "stack": stack, "hstack": hstack, "vstack": vstack, "row_stack": vstack, "dstack": dstack,
     "column_stack": column_stack, "meshgrid": meshgrid, "cartesian_prod": cartesian_prod, "combinations": combinations, "block_diag": block_diag,
-    "split": split, "split_with_sizes": split, "chunk": chunk, "tensor_split": tensor_split, "hsplit": hsplit, "vsplit": vsplit, "dsplit": dsplit,
-    "unbind": unbind, "narrow": narrow, "select": select,
+    "split": split, "split_with_sizes": split_with_sizes, "chunk": chunk, "tensor_split": tensor_split, "hsplit": hsplit, "vsplit": vsplit,
+    "dsplit": dsplit, "unbind": unbind, "narrow": narrow, "select": select,
 }
-METHODS = {n: FUNCTIONS[n] for n in ("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "narrow",
-                                     "select")}
-METHODS["__iter__"] = __iter__
+METHODS = {n: FUNCTIONS[n] for n in ("split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "narrow", "select")}
+METHODS |= {"split": split_method, "__iter__": __iter__}
 INPLACE = {}

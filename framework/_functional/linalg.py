@@ -4,7 +4,7 @@ import math
 from .. import ops
 from .._core.compile import fast_function
 from .._core.inplace import apply_inplace
-from .._core.tensor import Tensor
+from .._core.tensor import Tensor, as_number
 from ..ops.shape import wrap_dim
 from ._einsum import einsum
 
@@ -130,6 +130,7 @@ def _added(name, product, names, docs):
     """A function beta * input + alpha * product(...), and its in-place form.  names: of the factors."""
     def function(input, *factors, beta=1, alpha=1, **named):
         made = product(*factors) if not named else product(*_with_named(name, names, factors, named))
+        beta, alpha = as_number(beta), as_number(alpha)
         made = made if alpha == 1 else ops.multiply(made, alpha)
         if beta == 0:  # torch: not even a nan of the input comes through
             return made

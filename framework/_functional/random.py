@@ -140,13 +140,13 @@ def rand(*args, size=None, generator=None, dtype=None, layout=None, device=None,
     return pinned_if(pin_memory, _drawn(Generator.uniform, shape, dtype, device, requires_grad, generator))
 
 
-def randint(low, high=None, size=None, *, generator=None, dtype=int64, layout=None, device=None, requires_grad=False, pin_memory=False):
+def randint(low=None, high=None, size=None, *, generator=None, dtype=int64, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Integers evenly from [low, high), from 0 when only one is given: randint(10, (2, 3)) or randint(5, 10, (2, 3))"""
     if isinstance(high, (tuple, list)) and size is None:
         high, size = None, high
-    if high is None:
-        low, high = 0, low
-    if size is None:
+    if high is None or low is None:
+        low, high = 0, low if high is None else high
+    if size is None or high is None:
         raise TypeError('randint() missing 1 required positional arguments: "size"')
     low, high = int(low), int(high)
     if low >= high:
@@ -180,7 +180,7 @@ def rand_like(input, *, dtype=None, layout=None, device=None, requires_grad=Fals
     return rand(input._data.shape, dtype=dtype, device=device, requires_grad=requires_grad, generator=generator)
 
 
-def randint_like(input, low, high=None, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, generator=None):
+def randint_like(input, low=None, high=None, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None, generator=None):
     """`randint` in the shape, type and place of `input` unless told otherwise.  randint_like(x, 10) or randint_like(x, 5, 10)"""
     dtype, device = _like(input, dtype, device)
     return randint(low, high, input._data.shape, dtype=dtype, device=device, requires_grad=requires_grad, generator=generator)

@@ -12,6 +12,11 @@ def _get_tracing_state():
     """None: nothing is being traced."""
 
 
+def _disabled_torch_function_impl(function, types, args=(), kwargs=None):
+    """What torch puts in the place of `__torch_function__` where a class has none: the function itself is called."""
+    return function(*args, **(kwargs or {}))
+
+
 def _log_api_usage_once(*names):
     """torch counts calls of its API; ringgrad does not."""
 

@@ -8,7 +8,7 @@ import types
 
 from . import _missing, version
 from ._refuse import is_built, stand_in
-from ._tables import ALIASES, BORROWED, HIDDEN, ROOTS, UNBUILT, UNBUILT_PARENTS, VIEWS
+from ._tables import ALIASES, BORROWED, HIDDEN, MENTIONED, ROOTS, UNBUILT, UNBUILT_PARENTS, VIEWS
 
 _NOTHING = object()
 _original = {}  # a module's own __getattr__, by the module's name, where `wire` has put another in front of it
@@ -165,8 +165,10 @@ def attribute(real, name, path):
                 return module(child)
         if value is not _NOTHING and not hidden:
             return value
-    if not name.startswith("__") and kind(child) is not None:
+    if (not name.startswith("__") or child in ALIASES) and kind(child) is not None:
         return module(child)
+    if name in MENTIONED.get(path, ()):
+        return stand_in(path, name)
     return _missing.raise_missing(child, sys._getframe(2), lambda: [*_names_in(real, path), *names_of_torch()])
 
 

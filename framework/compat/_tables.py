@@ -14,6 +14,9 @@ ALIASES = {
     "torch._utils": "ringgrad.compat._torch_utils",
     "torch._six": "ringgrad.compat._six",
     "torch._dynamo": "ringgrad.compiler",
+    "torch._dynamo.eval_frame": "ringgrad.compat._dynamo",
+    "torch._tensor_str": "ringgrad.compat._tensor_str",
+    "torch._C._nn": "ringgrad.compat._c_nn",
     "torch._dynamo._trace_wrapped_higher_order_op": "ringgrad.compat._dynamo",
     "torch._inductor": "ringgrad.compiler",
     "torch._functorch": "ringgrad.compiler",
@@ -115,7 +118,7 @@ UNBUILT = {
     "torch.distributed._composable.fsdp": "fully_shard FSDPModule MixedPrecisionPolicy CPUOffloadPolicy OffloadPolicy",
     "torch.distributed.rpc": "init_rpc shutdown rpc_sync rpc_async remote get_worker_info RRef WorkerInfo TensorPipeRpcBackendOptions "
                              "RpcBackendOptions BackendType",
-    "torch.distributed.autograd": "context backward get_gradients",
+    "torch.distributed.autograd": "DistAutogradContext context backward get_gradients",
     "torch.distributed.tensor": "DTensor distribute_tensor distribute_module "
                                 "zeros ones empty full rand randn",
     "torch.distributed._tensor": "DTensor distribute_tensor distribute_module "
@@ -124,11 +127,19 @@ UNBUILT = {
     "torch.distributed.tensor.parallel": "ColwiseParallel RowwiseParallel SequenceParallel PrepareModuleInput PrepareModuleOutput "
                                          "ParallelStyle parallelize_module loss_parallel",
     "torch.distributed.pipelining": "pipeline PipelineStage ScheduleGPipe Schedule1F1B SplitPoint pipe_split",
-    "torch.distributed.nn": "RemoteModule",
-    "torch.distributed.checkpoint": "save load async_save FileSystemReader FileSystemWriter DefaultSavePlanner DefaultLoadPlanner",
+    "torch.distributed.checkpoint": "save load async_save load_state_dict save_state_dict FileSystemReader FileSystemWriter DefaultSavePlanner "
+                                    "DefaultLoadPlanner",
+    "torch.distributed.checkpoint.default_planner": "DefaultSavePlanner DefaultLoadPlanner _EmptyStateDictLoadPlanner",
+    "torch.distributed.checkpoint.format_utils": "dcp_to_torch_save torch_save_to_dcp",
+    "torch.distributed.checkpoint.optimizer": "load_sharded_optimizer_state_dict",
+    "torch.distributed.checkpoint.state_dict_loader": "load load_state_dict _load_state_dict",
+    "torch.distributed.checkpoint.state_dict_saver": "save save_state_dict async_save",
+    "torch.distributed.optim": "ZeroRedundancyOptimizer DistributedOptimizer PostLocalSGDOptimizer",
+    "torch.distributed.algorithms.model_averaging": "",
+    "torch.distributed.algorithms.model_averaging.averagers": "PeriodicModelAverager ModelAverager",
+    "torch.distributed.algorithms.ddp_comm_hooks.post_localSGD_hook": "PostLocalSGDState post_localSGD_hook",
+    "torch.distributed.algorithms.ddp_comm_hooks.powerSGD_hook": "PowerSGDState powerSGD_hook batched_powerSGD_hook",
     "torch.distributed.checkpoint.stateful": "Stateful",
-    "torch.distributed.algorithms._checkpoint.checkpoint_wrapper": "checkpoint_wrapper apply_activation_checkpointing CheckpointImpl "
-                                                                   "CheckpointWrapper offload_wrapper",
     "torch.distributed.elastic.multiprocessing.errors": "ChildFailedError ErrorHandler get_error_handler",
     "torch.ao.quantization": "quantize quantize_dynamic prepare prepare_qat convert get_default_qconfig get_default_qat_qconfig QConfig QuantStub "
                              "DeQuantStub QuantWrapper fuse_modules default_qconfig float_qparams_weight_only_qconfig get_default_qconfig_mapping",
@@ -142,10 +153,15 @@ UNBUILT = {
     "torch.utils.cpp_extension": "load load_inline CppExtension CUDAExtension BuildExtension include_paths",
     "torch.utils.mobile_optimizer": "optimize_for_mobile",
     "torch.utils.flop_counter": "FlopCounterMode",
-    "torch.futures": "Future collect_all wait_all",
 }
-UNBUILT_PARENTS = ("torch.distributed.elastic", "torch.distributed.elastic.multiprocessing", "torch.distributed.algorithms._checkpoint", "torch.ao")
+UNBUILT_PARENTS = ("torch.distributed.elastic", "torch.distributed.elastic.multiprocessing", "torch.ao")
 
 # Names of such modules that are built, and where: (module, names).
 _PLACES = ("ringgrad.distributed.placements", ("DeviceMesh", "Partial", "Placement", "Replicate", "Shard", "init_device_mesh"))
-BORROWED = dict.fromkeys(("torch.distributed.tensor", "torch.distributed._tensor", "torch.distributed.tensor.placement_types"), _PLACES)
+_UNAVAILABLE = ("ringgrad.compat._unavailable", ("is_available",))
+BORROWED = {"torch.distributed.rpc": _UNAVAILABLE, "torch.distributed.autograd": _UNAVAILABLE,
+            **dict.fromkeys(("torch.distributed.tensor", "torch.distributed._tensor", "torch.distributed.tensor.placement_types"), _PLACES)}
+
+# Names of torch's compiler and of its types that programs mention, in annotations or to compare with: they import, and refuse when they are called.
+MENTIONED = {"torch": ("TensorType", "ScriptModule"),
+             "torch._C": ("ScriptModule", "TensorType")}

@@ -1,13 +1,9 @@
 """Batch dimensions seen as parts of an event."""
 from . import constraints
 from .distribution import Distribution
+from .utils import sum_rightmost
 
 __all__ = ["Independent"]
-
-
-def sum_rightmost(value, dims):
-    """`value` summed over its last `dims` dimensions."""
-    return value if not dims else value.reshape((*value.shape[:value.dim() - dims], -1)).sum(-1)
 
 
 class Independent(Distribution):

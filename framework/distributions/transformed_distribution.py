@@ -2,8 +2,9 @@
 from .._core.modes import no_grad
 from . import constraints
 from .distribution import Distribution
-from .independent import Independent, sum_rightmost
+from .independent import Independent
 from .transforms import ComposeTransform, Transform
+from .utils import sum_rightmost
 
 __all__ = ["TransformedDistribution"]
 

@@ -96,3 +96,11 @@ def vec_to_tril_matrix(vec, diag=0):
     rows, columns = rg.tril_indices(n, n, diag)
     return rg.index_put(vec.new_zeros((*vec.shape[:-1], n * n)).movedim(-1, 0), (rows * n + columns,), vec.movedim(-1, 0)).movedim(0, -1).reshape(
         (*vec.shape[:-1], n, n))
+
+
+def sum_rightmost(value, dims):
+    """`value` summed over its last `dims` dimensions."""
+    return value if not dims else value.reshape((*value.shape[:value.dim() - dims], -1)).sum(-1)
+
+
+_standard_normal, _sum_rightmost = standard_normal, sum_rightmost  # other libraries take them by torch's names

@@ -4,6 +4,8 @@ import typing
 from collections import namedtuple
 from typing import Final
 
+from ..futures import Future
+
 __all__ = ["Final"]
 
 Attribute = namedtuple("Attribute", ["value", "type"])
@@ -80,31 +82,14 @@ class TracerWarning(Warning):
     """What tracing warns with in torch; nothing is traced here, so it is only there to be filtered."""
 
 
-class Future:
-    """What `fork` returns: a value that is there already."""
-
-    def __init__(self, value=None, error=None):
-        self._value, self._error = value, error
-
-    def wait(self):
-        """The value, or the exception of the function."""
-        if self._error is not None:
-            raise self._error
-        return self._value
-
-    value = wait
-
-    def done(self):
-        """True."""
-        return True
-
-
 def fork(func, *args, **kwargs):
-    """Run the function now; its result is what `wait` returns."""
+    """Run the function now; its result, or its exception, is what `wait` returns or raises."""
+    future = Future()
     try:
-        return Future(func(*args, **kwargs))
-    except Exception as error:
-        return Future(error=error)
+        future.set_result(func(*args, **kwargs))
+    except Exception as error:  # noqa: BLE001 - it is the result
+        future.set_exception(error)
+    return future
 
 
 def wait(future):

@@ -1,0 +1,1 @@
+"""Checkpointing of activations, applied to the modules of a model."""
