@@ -1,10 +1,15 @@
-"""torch.overrides for programs that ask: `__torch_function__` of classes that are no Tensors is not called by ringgrad's functions."""
+"""torch.overrides: modes that see every call of a public function, and answers for programs that ask.
+
+`__torch_function__` of classes is called by `handle_torch_function` only: ringgrad's functions do not look for it in their arguments.
+"""
 import functools
 
+from . import _calls
 from ._core.tensor import Tensor
 
-__all__ = ["enable_reentrant_dispatch", "get_default_nowrap_functions", "get_ignored_functions", "handle_torch_function", "has_torch_function",
-           "has_torch_function_unary", "has_torch_function_variadic", "is_tensor_like", "is_tensor_method_or_property", "wrap_torch_function"]
+__all__ = ["BaseTorchFunctionMode", "TorchFunctionMode", "enable_reentrant_dispatch", "get_default_nowrap_functions", "get_ignored_functions",
+           "handle_torch_function", "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic", "is_tensor_like",
+           "is_tensor_method_or_property", "wrap_torch_function"]
 
 
 def has_torch_function(relevant_args):
@@ -63,6 +68,36 @@ def get_ignored_functions():
 def get_default_nowrap_functions():
     """An empty set."""
     return set()
+
+
+class TorchFunctionMode:
+    """A `with` block in which `__torch_function__(function, types, args, kwargs)` of this object takes the place of every call of a public function.
+
+    It returns the result, and may call the function, which the next mode outside of this one then sees.  types: of the arguments that have a
+    `__torch_function__`; kwargs is a dict.
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        raise NotImplementedError
+
+    def __enter__(self):
+        _calls.enter(self)
+        return self
+
+    def __exit__(self, *error):
+        _calls.leave()
+
+    @classmethod
+    def push(cls, *args, **kwargs):
+        """An instance, as `with cls(...)` makes it."""
+        return cls(*args, **kwargs)
+
+
+class BaseTorchFunctionMode(TorchFunctionMode):
+    """A mode that calls every function as it is."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
 
 
 class enable_reentrant_dispatch:  # noqa: N801 - torch's name

@@ -1,5 +1,4 @@
 """LU, LDL, Householder and low-rank factorisations in torch's words, and equations of tensors.  Matrices are the last two dimensions."""
-import collections
 import math
 
 import numpy as np
@@ -9,16 +8,17 @@ from .._backends import of_array
 from .._core.modes import no_grad
 from .._core.tensor import Tensor, wrap
 from .._dtypes import of_numpy
+from ._results import named
 from .creation import tensor
 from .matrices import qr, solve, solve_triangular, svd, transposed
 from .random import randn
 
-LuFactor, LuFactorEx = (collections.namedtuple("linalg_" + name, fields) for name, fields in (
+LuFactor, LuFactorEx = (named("linalg_" + name, fields) for name, fields in (
     ("lu_factor", "LU pivots"), ("lu_factor_ex", "LU pivots info")))
-Lu, LuUnpack = collections.namedtuple("linalg_lu", "P L U"), collections.namedtuple("lu_unpack", "P L U")
-LdlFactor, LdlFactorEx = (collections.namedtuple("linalg_" + name, fields) for name, fields in (
+Lu, LuUnpack = named("linalg_lu", "P L U"), named("lu_unpack", "P L U")
+LdlFactor, LdlFactorEx = (named("linalg_" + name, fields) for name, fields in (
     ("ldl_factor", "LD pivots"), ("ldl_factor_ex", "LD pivots info")))
-Geqrf = collections.namedtuple("geqrf", "a tau")
+Geqrf = named("geqrf", "a tau")
 
 
 def _matrix(name, x, square=False):

@@ -1,5 +1,4 @@
 """Linear algebra in torch's words: torch.linalg's functions and their older names.  Matrices are the last two dimensions."""
-import collections
 import math
 
 import numpy as np
@@ -11,21 +10,18 @@ from .._dtypes import as_dtype, of_numpy
 from ..ops import _pivoting
 from ..ops.matrices import LinAlgError
 from ..ops.shape import wrap_dim
+from ._results import named
 from .creation import tensor
 from .linalg import chain_matmul
 from .reductions import vector_norm
 
-
-def _named(name, fields):
-    return collections.namedtuple(name, fields)
-
-
-Slogdet = _named("slogdet", "sign logabsdet")
-Qr, Eigh, Eig = _named("qr", "Q R"), _named("eigh", "eigenvalues eigenvectors"), _named("eig", "eigenvalues eigenvectors")
-Svd, OldSvd = _named("svd", "U S Vh"), _named("svd", "U S V")
-Lstsq = _named("lstsq", "solution residuals rank singular_values")
-InvEx, CholeskyEx = _named("inv_ex", "inverse info"), _named("cholesky_ex", "L info")
-SolveEx = _named("solve_ex", "result info")
+Slogdet = named("linalg_slogdet", "sign logabsdet")
+Qr, OldQr = named("linalg_qr", "Q R"), named("qr", "Q R")
+Eigh, Eig = named("linalg_eigh", "eigenvalues eigenvectors"), named("linalg_eig", "eigenvalues eigenvectors")
+Svd, OldSvd = named("linalg_svd", "U S Vh"), named("svd", "U S V")
+Lstsq = named("linalg_lstsq", "solution residuals rank singular_values")
+InvEx, CholeskyEx = named("linalg_inv_ex", "inverse info"), named("linalg_cholesky_ex", "L info")
+SolveEx = named("linalg_solve_ex", "result info")
 
 
 def _matrix(name, x, square=False):
@@ -152,7 +148,7 @@ def _identity(x):
 def triangular_solve(input, A, upper=True, transpose=False, unitriangular=False):  # noqa: N803
     """The older form of `solve_triangular`: (solution, A)."""
     turned = ops.swapaxes(A, -1, -2) if transpose else A
-    return _named("triangular_solve", "solution cloned_coefficient")(
+    return named("triangular_solve", "solution cloned_coefficient")(
         solve_triangular(turned, input, upper=upper != transpose, unitriangular=unitriangular), ops.copy(A))
 
 
@@ -261,7 +257,7 @@ def qr(A, mode="reduced"):  # noqa: N803
 
 def old_qr(input, some=True):
     """`linalg.qr` under its older arguments."""
-    return qr(input, "reduced" if some else "complete")
+    return OldQr(*qr(input, "reduced" if some else "complete"))
 
 
 def svd(A, full_matrices=True, *, driver=None):  # noqa: N803

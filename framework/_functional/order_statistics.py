@@ -1,5 +1,4 @@
 """Quantiles, modes, medians that skip nan, histograms."""
-import collections
 import math
 
 import numpy as np
@@ -8,11 +7,12 @@ from .. import ops
 from .._backends import of_array
 from .._core.tensor import Tensor
 from ..ops.shape import wrap_dim
+from ._results import named
 
-ModeResult = collections.namedtuple("mode", ("values", "indices"))
-NanmedianResult = collections.namedtuple("nanmedian", ("values", "indices"))
-HistogramddResult = collections.namedtuple("histogramdd", ("hist", "bin_edges"))
-HistogramResult = collections.namedtuple("histogram", ("hist", "bin_edges"))
+ModeResult = named("mode", ("values", "indices"))
+NanmedianResult = named("nanmedian", ("values", "indices"))
+HistogramddResult = named("histogramdd", ("hist", "bin_edges"))
+HistogramResult = named("histogram", ("hist", "bin_edges"))
 
 _METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 

@@ -4,7 +4,6 @@
 `axis` and `keepdims` are understood too, as in torch.  IndexError for a dimension that does not exist.
 """
 import builtins
-import collections
 import math
 
 from .. import ops
@@ -12,11 +11,12 @@ from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor
 from .._dtypes import as_dtype, of_numpy
 from ..ops.shape import wrap_dim
+from ._results import named
 
-MaxResult = collections.namedtuple("max", ("values", "indices"))
-MinResult = collections.namedtuple("min", ("values", "indices"))
-MedianResult = collections.namedtuple("median", ("values", "indices"))
-AminmaxResult = collections.namedtuple("aminmax", ("min", "max"))
+MaxResult = named("max", ("values", "indices"))
+MinResult = named("min", ("values", "indices"))
+MedianResult = named("median", ("values", "indices"))
+AminmaxResult = named("aminmax", ("min", "max"))
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------------

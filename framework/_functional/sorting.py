@@ -1,5 +1,4 @@
 """Orders, ranks and counts, in torch's words."""
-import collections
 
 import numpy as np
 
@@ -7,10 +6,11 @@ from .. import ops
 from .._backends import of_array
 from .._core.tensor import Tensor, unwrap, wrap
 from ..ops.shape import wrap_dim
+from ._results import named
 
 
 def _result(name):
-    return collections.namedtuple(name, ("values", "indices"))
+    return named(name, ("values", "indices"))
 
 
 SortResult, TopkResult, KthvalueResult, CummaxResult, CumminResult = (_result(n) for n in ("sort", "topk", "kthvalue", "cummax", "cummin"))

@@ -1,5 +1,4 @@
 """The rarer elementwise functions in torch's words; `ringgrad.special` has most of them under their own names."""
-import collections
 import math
 
 from .. import ops
@@ -7,8 +6,9 @@ from .._backends import of_array
 from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor
 from ..ops.polynomials import FAMILIES
+from ._results import named
 
-FrexpResult = collections.namedtuple("frexp", ("mantissa", "exponent"))
+FrexpResult = named("frexp", ("mantissa", "exponent"))
 
 
 def polygamma(n, input):

@@ -4,8 +4,10 @@ from .._functional.random import Generator
 from ..func._lanes import running
 
 __all__ = ["Generator"]
+__path__: list = []  # torch has modules below it
 
 TensorBase = _TensorBase
+_TensorMeta = type(_TensorBase)
 
 
 def _get_tracing_state():

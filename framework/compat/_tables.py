@@ -152,7 +152,6 @@ UNBUILT = {
     "torch.masked": "MaskedTensor masked_tensor as_masked_tensor is_masked_tensor",
     "torch.utils.cpp_extension": "load load_inline CppExtension CUDAExtension BuildExtension include_paths",
     "torch.utils.mobile_optimizer": "optimize_for_mobile",
-    "torch.utils.flop_counter": "FlopCounterMode",
 }
 UNBUILT_PARENTS = ("torch.distributed.elastic", "torch.distributed.elastic.multiprocessing", "torch.ao")
 
@@ -163,5 +162,5 @@ BORROWED = {"torch.distributed.rpc": _UNAVAILABLE, "torch.distributed.autograd":
             **dict.fromkeys(("torch.distributed.tensor", "torch.distributed._tensor", "torch.distributed.tensor.placement_types"), _PLACES)}
 
 # Names of torch's compiler and of its types that programs mention, in annotations or to compare with: they import, and refuse when they are called.
-MENTIONED = {"torch": ("TensorType", "ScriptModule"),
-             "torch._C": ("ScriptModule", "TensorType")}
+MENTIONED = {"torch": ("PyTorchFileReader", "PyTorchFileWriter", "ScriptModule", "StorageBase", "TensorType"),
+             "torch._C": ("PyTorchFileReader", "PyTorchFileWriter", "ScriptModule", "TensorType")}

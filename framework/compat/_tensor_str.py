@@ -3,8 +3,9 @@ import numpy as np
 
 from .._backends import of_array
 from .._printing import array_text, get_printoptions, tensor_repr
+from .._printing import options as PRINT_OPTS  # noqa: N812 - torch's name
 
-__all__ = []
+__all__ = ["PRINT_OPTS"]
 
 
 def _tensor_str(self, indent):

@@ -3,6 +3,7 @@ from .._core.tensor import Tensor
 from .._device import device as Device
 from .._functional.joining import cat
 from ..cuda import current_device
+from ..nn.parameter import Parameter
 from ..utils.data._utils import ExceptionWrapper
 
 __all__ = ["ExceptionWrapper"]
@@ -63,6 +64,16 @@ def _get_available_device_type():
 
 def _rebuild_tensor_v2(*args):
     raise RuntimeError("torch._utils._rebuild_tensor_v2 is called by torch.load itself; use torch.load")
+
+
+def _rebuild_parameter(data, requires_grad, backward_hooks):
+    """A Parameter, as torch.load makes it."""
+    return Parameter(data, requires_grad)
+
+
+def _element_size(dtype):
+    """Bytes of an element."""
+    return dtype.itemsize
 
 
 def _type(self, dtype=None, non_blocking=False):

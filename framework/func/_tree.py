@@ -6,6 +6,7 @@ too, is a leaf.
 from collections import OrderedDict, defaultdict, deque
 from typing import Any
 
+_BUILT_IN = (list, tuple, dict, OrderedDict, defaultdict, deque)
 _registered = {}  # class: (take apart, put together)
 
 
@@ -41,7 +42,17 @@ class Tree:
         return 1 if self.kind is None else sum(map(len, self.children))
 
 
-def _parts(x):
+def is_container(kind):
+    """Whether objects of a class are taken apart."""
+    return kind in _BUILT_IN or kind in _registered or (issubclass(kind, tuple) and hasattr(kind, "_fields"))
+
+
+def join(kind, context, children):
+    """The container of a class with these children, of which `parts` gave the context."""
+    return _join(Tree(kind, context), children)
+
+
+def parts(x):
     """(context, children) of a container; None for a leaf."""
     kind = type(x)
     if kind in (list, tuple) or isinstance(x, tuple) and hasattr(kind, "_fields"):
@@ -76,11 +87,11 @@ def flatten(x):
     leaves = []
 
     def walk(x):
-        parts = _parts(x)
-        if parts is None:
+        found = parts(x)
+        if found is None:
             leaves.append(x)
             return Tree()
-        context, children = parts
+        context, children = found
         return Tree(type(x), context, [walk(c) for c in children])
     return leaves, walk(x)
 
@@ -102,10 +113,10 @@ def tree_map(function, x):
 
 def broadcast_to(x, tree):
     """The leaves of `x` for each leaf of `tree`, whose outer part `x` has the form of; None when it has not."""
-    parts = _parts(x)
-    if parts is None:
+    inside = parts(x)
+    if inside is None:
         return [x] * len(tree)
-    context, children = parts
+    context, children = inside
     if type(x) is not tree.kind or context != tree.context or len(children) != len(tree.children):
         return None
     found = []

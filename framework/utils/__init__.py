@@ -5,8 +5,9 @@
 import importlib
 
 from . import data
+from ._swap import swap_tensors
 
-__all__ = ["benchmark", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks", "model_zoo"]
+__all__ = ["benchmark", "checkpoint", "collect_env", "data", "deterministic", "dlpack", "hooks", "model_zoo", "swap_tensors"]
 
 
 def __getattr__(name):

@@ -301,3 +301,16 @@ def test_torchvisions_files_are_found_by_their_paths(run_program):
         assert SVHN is torchvision.datasets.SVHN and torchvision.models.get_model_builder("r3d_18") is r3d_18
         print(torchvision.models.detection.FasterRCNN_ResNet50_FPN_Weights.DEFAULT)
     """)) == ["FasterRCNN_ResNet50_FPN_Weights.COCO_V1"]
+
+
+def test_functorch_comes_along(run_program):
+    assert ok(run_program("""
+        import functorch, torch
+        model = torch.nn.Linear(2, 1)
+        function, parameters = functorch.make_functional(model)
+        grads = functorch.grad(lambda p, x: function(p, x).sum())(parameters, torch.ones(3, 2))
+        print([tuple(g.shape) for g in grads], functorch.vmap is torch.func.vmap)
+        models = [torch.nn.Linear(2, 1) for _ in range(3)]
+        f, p, b = functorch.combine_state_for_ensemble(models)
+        print(tuple(functorch.vmap(f, (0, 0, None))(p, b, torch.ones(4, 2)).shape))
+    """)) == ["[(1, 2), (1,)] True", "(3, 4, 1)"]
