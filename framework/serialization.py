@@ -4,6 +4,8 @@ import mmap as mapping
 import os
 import pickle
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +19,7 @@ from ._serialization.trusted import TrustingUnpickler
 
 __all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "load", "safe_globals", "save"]
 
+MAP_LOCATION = Callable[[Any, str], Any] | str | dict[str, str] | None  # what `map_location` may be
 _DEFAULT_STEM = "archive"
 _BYTES = np.dtype(np.uint8)
 

@@ -187,6 +187,7 @@ CONSTANTS = {
     **{n: memory_format(n) for n in ("contiguous_format", "preserve_format", "channels_last", "channels_last_3d")},
     "layout": layout, "memory_format": memory_format, "complex32": AbsentType("complex32"),
 }
+CONSTANTS["chalf"] = CONSTANTS["complex32"]
 FUNCTIONS = {
     "finfo": finfo, "iinfo": iinfo, "is_tensor": is_tensor, "is_storage": is_storage, "is_floating_point": is_floating_point,
     "is_complex": is_complex, "is_signed": is_signed, "is_inference": is_inference, "is_nonzero": is_nonzero, "is_same_size": is_same_size,

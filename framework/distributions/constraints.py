@@ -233,6 +233,7 @@ simplex = _region("_Simplex", lambda v: (v >= 0).all(-1) & ((v.sum(-1) - 1).abs(
 lower_triangular = _region("_LowerTriangular", _is_lower, 2)
 lower_cholesky = _region("_LowerCholesky", lambda v: _is_lower(v) & _has_positive_diagonal(v), 2)
 corr_cholesky = _region("_CorrCholesky", lambda v: _is_lower(v) & _has_positive_diagonal(v) & _has_unit_rows(v), 2)
+_CorrCholesky = type(corr_cholesky)  # Pyro puts a check of its own into it
 square = _region("_Square", _is_square, 2)
 symmetric = _region("_Symmetric", _is_symmetric, 2)
 positive_semidefinite = _region("_PositiveSemidefinite", lambda v: _eigenvalues_are(v, lambda e: e >= 0), 2)

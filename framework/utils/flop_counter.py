@@ -55,7 +55,6 @@ class FlopCounterMode:
 
     def __enter__(self):
         self.flop_counts.clear()
-        self.flop_counts["Global"].clear()
         self._names, self._inside, self._on = {}, ["Global"], True
         self._outer, state.tracer = state.tracer, self._trace
         self._hooks = [register_module_forward_pre_hook(self._go_in), register_module_forward_hook(self._come_out, always_call=True)]
@@ -70,7 +69,7 @@ class FlopCounterMode:
 
     def get_total_flops(self):
         """The number of operations."""
-        return int(sum(self.flop_counts["Global"].values())) if "Global" in self.flop_counts else 0
+        return int(sum(self.flop_counts["Global"].values()))
 
     def get_flop_counts(self):
         """{module: {torch's name of the operation: number}}; "Global" is everything."""

@@ -91,4 +91,4 @@ def test_unknown_pairs_and_types_are_refused():
     with pytest.raises(NotImplementedError, match="No KL"):
         D.kl_divergence(D.Normal(0.0, 1.0), D.Cauchy(0.0, 1.0))
     with pytest.raises(TypeError, match="Distribution subclass"):
-        D.register_kl(int, D.Normal)
+        D.register_kl("Normal", D.Normal)
