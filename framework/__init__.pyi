@@ -40,6 +40,7 @@ bfloat16: Any
 bool: Any
 cdouble: Any
 cfloat: Any
+chalf: Any
 channels_last: Any
 channels_last_3d: Any
 complex128: Any
