@@ -117,9 +117,9 @@ def filter_gradient(xp, x, y, kernel=(), stride=(1, 1), padding=(0, 0), dilation
 
 def bias_gradient(xp, g):
     """The gradient of both for their bias: over whole rows of memory where channels come last."""
-    if not channels_last(g):
-        return xp.sum(g, axis=(0, *range(2, g.ndim)))
-    return run(sum_, xp, xp.moveaxis(g, 1, -1).reshape(-1, g.shape[1]), axis=(0,), keepdims=False)
+    if channels_last(g):
+        return run(sum_, xp, xp.moveaxis(g, 1, -1).reshape(-1, g.shape[1]), axis=(0,), keepdims=False)
+    return run(sum_, xp, g, axis=(0, *range(2, g.ndim)), keepdims=False)
 
 
 def _with(xp, y, bias):
@@ -143,6 +143,11 @@ def _columns(xp, x, shape, kernel, out, stride, padding, dilation, groups):
     return columns.reshape(len(x), groups, shape[1] * math.prod(kernel), math.prod(out))
 
 
+def _wide(a):
+    """Half precision as float32, to be summed."""
+    return a.astype("f4") if a.itemsize == 2 else a
+
+
 def _forward_by_windows(xp, x, weight, shape, stride, padding, dilation, groups):
     y, w, (kernel, out) = xp.empty(shape, x.dtype), grouped(weight, groups), (weight.shape[2:], shape[2:])
     for s in _chunks(x, x.shape[1], kernel, out, x.itemsize):
@@ -155,18 +160,18 @@ def _transposed_by_windows(xp, x, weight, shape, stride, padding, dilation, grou
     y, w, kernel, out = xp.empty(shape, x.dtype), xp.swapaxes(grouped(weight, groups), 1, 2), weight.shape[2:], x.shape[2:]
     for s in _chunks(x, shape[1], kernel, out, x.itemsize):
         m = len(x[s])
-        columns = multiply(xp, w, xp.ascontiguousarray(x[s]).reshape(m, groups, len(weight) // groups, math.prod(out)))
+        columns = _wide(multiply(xp, w, xp.ascontiguousarray(x[s]).reshape(m, groups, len(weight) // groups, math.prod(out))))
         y[s] = add_windows(xp, columns.reshape(m, shape[1], *kernel, *out), shape[2:], kernel, out, stride, padding, dilation)
     return y
 
 
 def _filter_by_windows(xp, x, y, shape, stride, padding, dilation, groups):
     kernel, out, k = shape[2:], x.shape[2:], shape[0] // groups
-    total = xp.zeros((groups, k, shape[1] * math.prod(kernel)), "f4" if x.itemsize == 2 else x.dtype)
+    total = _wide(xp.zeros((groups, k, shape[1] * math.prod(kernel)), x.dtype))
     for s in _chunks(y, y.shape[1], kernel, out, y.itemsize):
         columns = _columns(xp, y[s], shape, kernel, out, stride, padding, dilation, groups)
         g = xp.ascontiguousarray(x[s]).reshape(-1, groups, k, math.prod(out))
-        total += multiply(xp, g, xp.swapaxes(columns, 2, 3)).astype(total.dtype, copy=False).sum(axis=0)
+        total += _wide(multiply(xp, g, xp.swapaxes(columns, 2, 3))).sum(axis=0)
     return total.astype(x.dtype, copy=False).reshape(shape)
 
 
