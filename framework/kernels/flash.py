@@ -14,6 +14,7 @@ from ..ops.flash_attention import HALVES, LARGE, flash_attention, for_each_head,
 from . import attention
 
 OLDEST = 91000  # versions before it want another number than -infinity where a query may not look
+MOST = 512  # plans, each with a kernel that took a second to compile: programs with ever new lengths go the other way after so many
 _PLANS, _lock = {}, threading.Lock()
 
 
@@ -28,6 +29,8 @@ def _plan(xp, q, k, v, bias, causal, dropout, backward):
     key = planner, backward, q.dtype.name, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, bias, causal, dropout, same_bits
     plan = _PLANS.get(key)
     if plan is None:
+        if len(_PLANS) >= MOST:
+            return None
         told = [(a.shape, tuple(s // a.itemsize for s in a.strides)) for a in (q, k, v)]
         sizes = (*q.shape[:3], v.shape[3])
         mask = None if bias is None else _repeated(bias, (*q.shape[:3], k.shape[2]))

@@ -218,6 +218,16 @@ def test_a_kernel_that_cannot_be_had_is_refused_in_torch_s_words(plugged):
     assert ATTENTION["math"] and F.scaled_dot_product_attention(x, x, x).shape == x.shape
 
 
+def test_ever_new_lengths_stop_being_planned(plugged, monkeypatch):
+    xp, library = plugged
+    monkeypatch.setattr(flash, "_PLANS", {})
+    monkeypatch.setattr(flash, "MOST", 4)
+    for rows in (3, 4, 5, 3):
+        x = wrap(xp.asarray(numbers("float16", 1, 2, rows, 8)))
+        assert F.scaled_dot_product_attention(x, x, x).shape == x.shape
+    assert len(flash._PLANS) == 4 and len(library.runs) == 3
+
+
 def test_a_gradient_of_the_gradient(plugged):
     xp, _ = plugged
     host = [numbers("float32", 1, 2, 4, 8) for _ in range(3)]
