@@ -1,6 +1,10 @@
-"""softmax and log_softmax by rows, forward and backward, and the softmax of attention scores.  See family.py for the words of the text."""
+"""softmax, log_softmax and logsumexp by rows, forward and backward, and the softmax of attention scores.  See family.py for the words of the text."""
+import math
 
+from ..ops._parts import keep, reduced_axes
+from ..ops.reductions import logsumexp
 from ..ops.softmax import log_softmax, softmax
+from .elementwise import Body
 from .family import I32, I64, Family, number, rows_back, rows_grid, rows_last
 
 TEXT = r"""
@@ -27,6 +31,15 @@ KERNEL softmax(const T* x, T* y, i64 rows, i64 n, int logarithm) {
         A shift = log(s), scale = 1 / s;
         if (logarithm) map1(x + row * n, y + row * n, n, [=](i64, A v) { return v - m - shift; });
         else map1(x + row * n, y + row * n, n, [=](i64, A v) { return exp(v - m) * scale; });
+    }
+}
+
+KERNEL logsumexp(const T* x, T* y, i64 rows, i64 n) {
+    EACH_ROW(row, rows) {
+        A m = -INF, s = 0;
+        each_pack(x + row * n, n, [&](i64, const A* v, int count) { add(m, s, v, count); });
+        over_row(m, s);
+        if (threadIdx.x == 0) y[row] = (T)(m + log(s));
     }
 }
 
@@ -67,6 +80,8 @@ KERNEL attention_softmax(const T* x, T* y, i64 rows, i64 n, i64 queries, int cau
 }
 """
 FAMILY = Family("softmax", TEXT)
+LOGSUMEXP_GRADIENT = Body("logsumexp_dx", "d = g * exp(x - out)", ("g", "x", "out"), {}, "d")
+FEW_ROWS, LONG_ROW = 64, 1 << 16  # fewer rows that are longer are left to the formula, which spreads one over many blocks
 
 
 def _forward(op, logarithm):
@@ -93,6 +108,35 @@ def _backward(op, name):
     return kernel
 
 
+def logsumexp_forward(xp, x, axis=None, keepdims=False):
+    """The op `logsumexp` on CuPy arrays: one axis, or the last ones of a contiguous array."""
+    rows = _as_rows(xp, x, axis) if FAMILY.takes(x) and x.ndim else None
+    if rows is None or len(rows) < FEW_ROWS and rows.shape[1] > LONG_ROW:
+        return logsumexp.forward(xp, x, axis, keepdims)
+    count, n = rows.shape
+    axes, y = reduced_axes(axis, x.ndim), xp.empty((count,), x.dtype)
+    FAMILY.launch(xp, "logsumexp", x, *rows_grid(count, n), rows, y, I64(count), I64(n))
+    return y.reshape([s if i not in axes else 1 for i, s in enumerate(x.shape) if keepdims or i not in axes])
+
+
+def _as_rows(xp, x, axis):
+    """(results, elements of each), contiguous; None for axes that are neither one nor the last of a contiguous array."""
+    axes = reduced_axes(axis, x.ndim)
+    if len(axes) == 1:
+        last = rows_last(xp, x, axes[0])
+        return last.reshape(-1, last.shape[-1])
+    if not axes or sorted(axes) != list(range(x.ndim - len(axes), x.ndim)) or not x.flags.c_contiguous:
+        return None
+    return x.reshape(-1, math.prod(x.shape[x.ndim - len(axes):]))
+
+
+def logsumexp_backward(xp, g, x, out, axis):
+    """Its gradient."""
+    kept = [keep(xp, t, x.shape, axis) for t in (g, out)]
+    d = LOGSUMEXP_GRADIENT(xp, (kept[0], x, kept[1]), {})
+    return logsumexp.rules[0].fn(xp, g, x, out, axis) if d is None else d
+
+
 def attention_softmax(xp, scores, causal, scale):
     """softmax(scale * scores) in place over the last axis of contiguous scores: (*, queries, keys); causal: no later keys."""
     n = scores.shape[-1]
@@ -113,5 +157,7 @@ def register():
     """Put the kernels in the place of the formulas on CuPy arrays."""
     softmax.kernel("cupy")(_forward(softmax, False))
     log_softmax.kernel("cupy")(_forward(log_softmax, True))
+    logsumexp.kernel("cupy")(logsumexp_forward)
+    logsumexp.kernel("cupy", vjp="x")(logsumexp_backward)
     softmax.kernel("cupy", vjp="x")(_backward(softmax, "softmax_backward"))
     log_softmax.kernel("cupy", vjp="x")(_backward(log_softmax, "log_softmax_backward"))

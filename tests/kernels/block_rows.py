@@ -69,6 +69,8 @@ ROWS = [
     Row("softmax", lambda x: F.softmax(x, -1), MATRICES, ("softmax", "softmax_backward")),
     Row("softmax of columns", lambda x: F.softmax(x, 0), [[(5, 3)], [(40, 2, 3)]], ("softmax", "softmax_backward")),
     Row("log_softmax", lambda x: F.log_softmax(x, -1), MATRICES, ("softmax", "log_softmax_backward")),
+    *[Row(f"logsumexp over {axis}", lambda x, axis=axis: ops.logsumexp(x, axis), shapes, ("logsumexp",), scale=2) for axis, shapes in [
+        ((1,), [[(3, 5)], [(2, 1030)], [(2, 40, 3)]]), ((0,), [[(40, 3)]])]],
     *[Row(f"cross entropy, {reduction}", lambda x, t, reduction=reduction: F.cross_entropy(x, t, reduction=reduction),
           [[(4, 7), (4,)], [(1, 1), (1,)], [(3, 1500), (3,)], [(2, 5, 3), (2, 3)]],
           ("cross_entropy", "cross_entropy_backward"), {1: targets(1)} if reduction == "sum" else {1: targets(1, True)})

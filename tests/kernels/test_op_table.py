@@ -8,8 +8,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(host_gpu.compiler() is None, 
 
 NAMES = ("softmax", "log_softmax", "cross_entropy", "normalize", "group_normalize", "moments", "scale_shift", "masked_scale", "add_rows", "embedding",
          "max_pool", "spread_to_max", "avg_pool", "spread_average", "sum", "amax", "max_along", "scaled_dot_product_attention",
-         "mean", "prod", "amin", "var", "std", "vector_norm", "mix", "pick", "topk", "kthvalue", "median_along", "add_along_axis", "scatter",
-         "add_at", "scatter_reduce", "take", "take_along_axis", "index", "suppress", "rotary_embedding", "glu", "gated", "bias_activation",
+         "logsumexp", "mean", "prod", "amin", "var", "std", "vector_norm", "mix", "pick", "topk", "kthvalue", "median_along", "add_along_axis",
+         "scatter", "add_at", "scatter_reduce", "take", "take_along_axis", "index", "suppress", "rotary_embedding", "glu", "gated", "bias_activation",
          "align_regions", "spread_regions", "region_maxima", "gelu", "prelu", "clip", "squared_difference", "lerp", "sigmoid", "tanh", "sqrt")
 WRITES = {"einsum": "its rule writes into NumPy's diagonal, which is read-only; CuPy's is not",
           **dict.fromkeys(("segment_reduce", "combinations"), "they ask the array library for cuda.Device, which NumPy has not")}
