@@ -37,6 +37,7 @@ def test_version_as_programs_ask_for_it(run_program):
         assert [int(x) for x in torch.__version__.split("+")[0].split(".")[:2]] >= [2, 0]
         assert version.cuda is None and torch.version.hip is None and isinstance(version.git_version, str)
         assert torch.__version__ == version.__version__ and isinstance(torch.__version__, str)
+        assert "NumPy" in torch.__config__.show()
         from packaging.version import Version
         print(Version(torch.__version__).release, hasattr(torch, "__file__"), bool(torch.__path__))
     """)) == ["(2, 13, 0) True True"]
