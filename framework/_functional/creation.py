@@ -192,8 +192,12 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
 
 # -- ranges and patterns -----------------------------------------------------------------------------------------------
 
-def arange(start, end=None, step=1, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def arange(start=None, end=None, step=1, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Numbers from `start` (0 when only one is given) to before `end`, by `step`; int64 for integers, else the default float."""
+    if start is None:
+        if end is None:
+            raise TypeError('arange() missing 1 required positional arguments: "end"')
+        start = 0
     start, end, step = (None if n is None else _number(n) for n in (start, end, step))
     return pinned_if(pin_memory, ops.arange(start, end, step, dtype, device, requires_grad))
 

@@ -147,7 +147,7 @@ def randint(low=None, high=None, size=None, *, generator=None, dtype=int64, layo
     if high is None or low is None:
         low, high = 0, low if high is None else high
     if size is None or high is None:
-        raise TypeError('randint() missing 1 required positional arguments: "size"')
+        raise TypeError(f'randint() missing 1 required positional arguments: "{"size" if size is None else "high"}"')
     low, high = int(low), int(high)
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")

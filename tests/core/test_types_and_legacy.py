@@ -70,8 +70,11 @@ def test_sizes_and_factors_by_name(lib):
     assert lib.addmv(x[:, 0], mat=x, vec=x[0]).tolist() == (x[:, 0] + x @ x[0]).tolist()
     assert lib.addr(x, vec1=x[:, 0], vec2=x[0]).tolist() == (x + lib.outer(x[:, 0], x[0])).tolist()
     assert b[:, :, :2].baddbmm(batch1=b, batch2=y[None]).tolist() == (b[:, :, :2] + b @ y[None]).tolist()
-    with pytest.raises(TypeError):
-        lib.addmm(x, mat1=x, matrix2=y)
+    assert lib.arange(end=3).tolist() == [0, 1, 2] and lib.arange(start=1, end=3).tolist() == [1, 2]
+    assert lib.randint(high=1, size=(2,)).tolist() == lib.randint_like(x[0, :2].long(), high=1).tolist() == [0, 0]
+    for wrong in (lambda: lib.addmm(x, mat1=x, matrix2=y), lambda: lib.arange(step=2), lambda: lib.randint(size=(2,))):
+        with pytest.raises(TypeError):
+            wrong()
     assert not any(isinstance(x.shape[0], kind) for kind in (lib.SymInt, lib.SymFloat, lib.SymBool)) and lib.complex32 != x.dtype
 
 
