@@ -47,7 +47,11 @@ class Capture:
         """CuPy's graph.  Its RuntimeError where the capture has become invalid; the stream is out of it in any case."""
         state.capture = None
         self._leaving.close()
-        return self.stream.end_capture()
+        try:
+            return self.stream.end_capture()
+        finally:
+            if self._side is not None:
+                self._side.synchronize()  # what was copied beside the capture is there from now on; waiting within it is not allowed
 
     def abandon(self):
         """End without a graph."""
@@ -55,11 +59,10 @@ class Capture:
             self.end()
 
     def upload(self, xp, host):
-        """A device array with the values of a NumPy array, copied now and on a stream beside the capture; kept as long as the graph."""
+        """A device array with the values of a NumPy array, copied on a stream beside the capture, until its end; kept as long as the graph."""
         self._side = self._side or xp.cuda.Stream(non_blocking=True)
         with xp.cuda.using_allocator(self.backend.allocator.allocate), self._side:
             array = xp.asarray(host)
-            self._side.synchronize()
         return self.keep(array)
 
     def keep(self, thing):

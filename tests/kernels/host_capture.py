@@ -99,6 +99,8 @@ class Stream:
 
     def synchronize(self):
         self._must_not_capture("operation not permitted when stream is capturing")
+        if RUNTIME.captures:  # of another stream: waiting is for afterwards
+            raise CUDARuntimeError(900, "cudaErrorStreamCaptureUnsupported: operation not permitted when a stream is capturing")
         self.busy = False
 
     def _must_not_capture(self, words):
@@ -144,9 +146,11 @@ class Stream:
         if self.capture is not None:
             raise CUDARuntimeError(901, "cudaErrorIllegalState: the stream is capturing already")
         self.capture = Capture(self)
+        RUNTIME.captures += 1
 
     def end_capture(self):
         capture, self.capture = self.capture, None
+        RUNTIME.captures -= 1
         for stream in list(STREAMS_OF(capture)):
             stream.capture = None
         capture.end()
@@ -299,7 +303,7 @@ class Runtime:
     """The state of the emulated driver: devices, current streams, pools."""
 
     def __init__(self):
-        self.device, self.devices, self.left, self.pools, self.capacity, self.allocator = 0, [], [], [], 1 << 40, None
+        self.device, self.devices, self.left, self.pools, self.capacity, self.allocator, self.captures = 0, [], [], [], 1 << 40, None, 0
         self.streams = [None, None]
 
     def stream(self):
