@@ -178,6 +178,8 @@ def _value(real, name):
         return real.__dict__[name]
     except KeyError:
         pass
+    if isinstance(type(real).__dict__.get(name), property):  # a switch that lives elsewhere
+        return getattr(real, name)
     ask = _original.get(real.__name__, real.__dict__.get("__getattr__"))
     if ask is None:
         return _NOTHING
