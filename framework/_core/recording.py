@@ -16,7 +16,10 @@ def shares_memory(out, x):
     """Whether `out`, just made from `x`, is a look into its memory rather than a copy."""
     if out is x or (out.base is not None and (out.base is x or out.base is x.base)):
         return True
-    return type(out) is not np.ndarray and getattr(out.data, "mem", out) is getattr(x.data, "mem", x)  # CuPy's as_strided knows no base
+    if type(out) is np.ndarray:
+        return False
+    memory = getattr(getattr(out, "data", None), "mem", None)  # CuPy's as_strided knows no base
+    return memory is not None and memory is getattr(x.data, "mem", None)
 
 
 def tie_view(op, x, out, attrs, index=None):
