@@ -8,5 +8,6 @@ FOLDERS = {"ringgrad": "framework", "ringgrad.distributed": "distributed", "ring
 
 setup(
     packages=[name for root, folder in FOLDERS.items() for name in (root, *(f"{root}.{sub}" for sub in find_packages(folder)))],
-    package_data={"ringgrad": ["py.typed", "*.pyi", "**/*.pyi", "compat/shadow/*/METADATA", "vision/models/categories/*.txt", "vision/datasets/*.txt"]},
+    package_data={"ringgrad": ["py.typed", "*.pyi", "**/*.pyi", "compat/shadow/*/METADATA", "vision/models/categories/*.txt",
+                               "vision/datasets/*.txt"]},
 )

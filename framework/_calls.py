@@ -54,10 +54,11 @@ def _wrap_all():
     for owner in _owners():
         names = vars(owner)
         for name, value in list(names.items()):
-            if isinstance(value, (FunctionType, BuiltinFunctionType)) and name not in _LEFT_ALONE and not (name[0] == "_" and name[1:2] != "_"):
-                if getattr(value, "__module__", "").startswith(_ROOT):
-                    _originals.append((owner, name, value))
-                    setattr(owner, name, made.setdefault(value, _watched(value)))
+            private = name in _LEFT_ALONE or (name[0] == "_" and name[1:2] != "_")
+            ours = isinstance(value, (FunctionType, BuiltinFunctionType)) and getattr(value, "__module__", "").startswith(_ROOT)
+            if ours and not private:
+                _originals.append((owner, name, value))
+                setattr(owner, name, made.setdefault(value, _watched(value)))
 
 
 def _owners():

@@ -36,7 +36,10 @@ class _SupportedNodes:
 
     def get(self, kind, default=None):
         """What stands for a class, or `default`."""
-        return self[kind] if kind in self else default
+        try:
+            return self[kind]
+        except KeyError:
+            return default
 
 
 SUPPORTED_NODES = _SupportedNodes()
