@@ -24,7 +24,7 @@ def _lu_types(raw, backend):
     return raw, d.np
 
 
-@op(promote=_lu_types, fast=False, holomorphic=False, broadcasts=False, grad_name="LinalgLuFactorEx")
+@op(promote=_lu_types, fast=False, holomorphic=False, broadcasts=False, grad_name="LinalgLuFactorEx", syncs=True)
 def lu_factor(xp, x):
     """(LU, pivots): x with its rows exchanged is L U, L with ones on its diagonal.  (*, m, n) -> (*, m, n), (*, min(m, n)) int32, from 1"""
     a = _batched(_host(xp, x))
@@ -44,7 +44,7 @@ def permutation(xp, pivots, m, dtype):
     return xp.asarray(out.reshape(*pivots.shape[:-1], m, m))
 
 
-@op(fast=False)
+@op(fast=False, syncs=True)
 def pivot_matrix(xp, x, m: int, dtype: object):
     """`permutation` of pivots `x`, as an op.  (*, k) -> (*, m, m)"""
     return permutation(xp, x, m, dtype)
@@ -72,7 +72,7 @@ def _(xp, g, x, out):
     return run(pivot_matrix, xp, pivots, m=m, dtype=getattr(compact, "_data", compact).dtype) @ total
 
 
-@op(promote=_types, fast=False, broadcasts=False)
+@op(promote=_types, fast=False, broadcasts=False, syncs=True)
 def ldl_factor(xp, x, hermitian: bool = False):
     """(LD, pivots), Bunch and Kaufman's factors of symmetric or Hermitian matrices, in their lower triangle.  (*, n, n) -> (*, n, n), (*, n)"""
     a = np.tril(_batched(_host(xp, x)))
@@ -83,7 +83,7 @@ def ldl_factor(xp, x, hermitian: bool = False):
 refuses_gradient(ldl_factor, "x")
 
 
-@op(promote=_types, fast=False, broadcasts=False)
+@op(promote=_types, fast=False, broadcasts=False, syncs=True)
 def geqrf(xp, x):
     """(a, tau): R on and above the diagonal of `a`, below it the vectors of the reflections 1 - tau v v^H.  (*, m, n) -> (*, m, n), (*, k)"""
     turned, tau = np.linalg.qr(_host(xp, x), mode="raw")

@@ -12,7 +12,7 @@ from ._run import refuses_gradient, run
 LARGE = 200.0  # shapes from here on by the Wilson-Hilferty approximation; the series would need as many terms
 
 
-@op(promote=to_float, random=True, fast=False, grad_name="StandardGamma")
+@op(promote=to_float, random=True, fast=False, grad_name="StandardGamma", syncs=True)
 def standard_gamma(xp, x, generator: object = None):
     """Gamma numbers of rate 1, each element of `x` a shape parameter.  On CUDA they are drawn on the host.
 
@@ -28,7 +28,7 @@ def _(xp, g, x, out):
     return g * run(standard_gamma_grad, xp, x, out)
 
 
-@op(promote=to_float, fast=False)
+@op(promote=to_float, fast=False, syncs=True)
 def standard_gamma_grad(xp, x, y):
     """dz/dx of a gamma number z = y of shape x, its quantile kept; see `standard_gamma`."""
     a, z = (np.asarray(v if xp is np else v.get(), np.float64) for v in np.broadcast_arrays(x, y))

@@ -263,7 +263,7 @@ def _complex(x):
     return x.astype(np.result_type(x.dtype, np.complex64), copy=False)
 
 
-@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgEig")
+@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgEig", syncs=True)
 def eig(xp, x):
     """(values, vectors), complex, in no particular order; vectors of length 1.  (*, n, n) -> (*, n), (*, n, n).  On the CPU"""
     values, vectors = np.linalg.eig(x) if xp is np else [xp.asarray(a) for a in np.linalg.eig(x.get())]
@@ -283,7 +283,7 @@ def _(xp, g, x, out):
     return total if is_complex(x) else xp.real(total)
 
 
-@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgEigvals")
+@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgEigvals", syncs=True)
 def eigvals(xp, x):
     """The eigenvalues, complex, in no particular order.  (*, n, n) -> (*, n)"""
     return _complex(np.linalg.eigvals(x) if xp is np else xp.asarray(np.linalg.eigvals(x.get())))
@@ -297,7 +297,7 @@ def _(xp, g, x):
     return total if is_complex(x) else xp.real(total)
 
 
-@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgPinv")
+@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgPinv", syncs=True)
 def pinv(xp, x, rtol: float = None, hermitian: bool = False):
     """The Moore-Penrose inverse; singular values up to rtol times the largest count as 0.  (*, m, n) -> (*, n, m)
 
@@ -319,7 +319,7 @@ def _(xp, g, x, out):
     return (turned - x @ k) @ out @ back - _h(xp, k @ out) + far - (far @ out) @ x
 
 
-@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgMatrixExp")
+@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgMatrixExp", syncs=True)
 def matrix_exp(xp, x):
     """1 + x + x^2 / 2 + x^3 / 6 + ..., by Taylor's series of x / 2^s squared s times.  (*, n, n) -> (*, n, n)"""
     size = float(xp.max(xp.sum(xp.absolute(x), -1))) if x.size else 0.0

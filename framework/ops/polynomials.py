@@ -23,7 +23,7 @@ FAMILIES = {
 }
 
 
-@op(promote=refusing(to_float, "orthogonal_polynomial", _dtypes.COMPLEX), fast=False)
+@op(promote=refusing(to_float, "orthogonal_polynomial", _dtypes.COMPLEX), fast=False, syncs=True)
 def orthogonal_polynomial(xp, x, y, family: str):
     """P_n(x) of the family `family`, n the whole part of `y`; 0 for n < 0.  As in torch it passes no gradient."""
     (p, q), step = FAMILIES[family]

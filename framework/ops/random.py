@@ -104,7 +104,7 @@ def geometric(xp, x, p: float, generator: object = None):
     return xp.maximum(xp.ceil(xp.log1p(-u) / np.log1p(-p)), 1).astype(x.dtype)
 
 
-@_random
+@op(random=True, fast=False, syncs=True)
 def poisson(xp, x, generator: object = None):
     """Poisson numbers, each element of `x` a rate.  On CUDA they are drawn on the host."""
     rates = x if xp is np else x.get()
@@ -113,7 +113,7 @@ def poisson(xp, x, generator: object = None):
     return xp.asarray(_source(x, generator).on_host().poisson(rates.astype(np.float64))).astype(x.dtype)
 
 
-@op(random=True, fast=False)
+@op(random=True, fast=False, syncs=True)
 def binomial(xp, x, y, generator: object = None):
     """The number of successes among `x` trials that succeed with probability `y`.  On CUDA they are drawn on the host."""
     count, chance = (a.astype(np.float64) if xp is np else a.get().astype(np.float64) for a in (x, y))
