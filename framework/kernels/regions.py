@@ -121,7 +121,7 @@ def align_forward(xp, x, rois, size, spatial_scale=1.0, samples=-1, aligned=Fals
     """The op `align_regions` on CuPy arrays."""
     boxes, total, rest = _arguments(xp, rois, x.shape, size, spatial_scale)
     if not (FAMILY.takes(x) and total):
-        return align_regions.forward(xp, x, rois, size, spatial_scale, samples, aligned)
+        return align_regions.formula(xp, x, rois, size, spatial_scale, samples, aligned)
     out = xp.empty((len(rois), x.shape[1], *size), x.dtype)
     FAMILY.launch(xp, "align_regions", x, *flat_grid(total), xp.ascontiguousarray(x), boxes, out, *rest, I32(samples), I32(aligned))
     return out
@@ -131,7 +131,7 @@ def spread_forward(xp, x, rois, shape, size, spatial_scale=1.0, samples=-1, alig
     """The op `spread_regions` on CuPy arrays."""
     boxes, total, rest = _arguments(xp, rois, shape, size, spatial_scale)
     if not (FAMILY.takes(x) and total) or DETERMINISTIC["on"]:
-        return spread_regions.forward(xp, x, rois, shape, size, spatial_scale, samples, aligned)
+        return spread_regions.formula(xp, x, rois, shape, size, spatial_scale, samples, aligned)
     out = xp.zeros(tuple(shape), number(x))
     FAMILY.launch(xp, "spread_regions", x, *flat_grid(total), xp.ascontiguousarray(x), boxes, out, *rest, I32(samples), I32(aligned))
     return out.astype(x.dtype, copy=False)
@@ -141,7 +141,7 @@ def maxima_forward(xp, x, rois, size, spatial_scale=1.0):
     """The op `region_maxima` on CuPy arrays."""
     boxes, total, rest = _arguments(xp, rois, x.shape, size, spatial_scale)
     if not (FAMILY.takes(x) and total):
-        return region_maxima.forward(xp, x, rois, size, spatial_scale)
+        return region_maxima.formula(xp, x, rois, size, spatial_scale)
     out = xp.empty((len(rois), x.shape[1], *size), np.int64)
     FAMILY.launch(xp, "region_maxima", x, *flat_grid(total), xp.ascontiguousarray(x), boxes, out, *rest)
     return out
