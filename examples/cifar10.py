@@ -73,6 +73,15 @@ def arguments():
     return parser.parse_args()
 
 
+def batches(steps, images, seed):
+    """The numbers of BATCH of so many images, `steps` times, epoch after epoch in a new order."""
+    rng, in_epoch = np.random.default_rng(seed), images // BATCH
+    for i in range(steps):
+        if i % in_epoch == 0:
+            order = rng.permutation(images)
+        yield order[i % in_epoch * BATCH:][:BATCH]
+
+
 def main():
     args = arguments()
     dist.init_process_group("nccl" if args.device == "cuda" else "mpi")
@@ -114,21 +123,12 @@ def main():
         model.train()
         return 1 - right.item() / len(answers)
 
-    def batches():
-        """Numbers of the images of a batch, epoch after epoch in a new order."""
-        rng = np.random.default_rng(args.seed)
-        in_epoch = len(train_y) // BATCH
-        for i in range(args.steps):
-            if i % in_epoch == 0:
-                order = rng.permutation(len(train_y))
-            yield order[i % in_epoch * BATCH:][:BATCH]
-
     if args.captured:
         step = ringgrad.compile_step(step)
     rng, own, start, history = np.random.default_rng(args.seed + 1), slice(rank, None, world), time.perf_counter(), []
     if rank == 0:
         print(f"{len(train_y)} training images; test images: {source}; {world} rank{'s' * (world > 1)} on {args.device}", flush=True)
-    for i, chosen in enumerate(tqdm(batches(), total=args.steps, disable=rank != 0, mininterval=1.0, unit="step"), 1):
+    for i, chosen in enumerate(tqdm(batches(args.steps, len(train_y), args.seed), total=args.steps, disable=rank != 0, mininterval=1.0, unit="step"), 1):
         loss = step(_cifar.augmented(padded, chosen, rng, own), labels[ringgrad.from_numpy(chosen[own]).to(device)])
         scheduler.step()
         if i % args.every == 0 or i == args.steps:

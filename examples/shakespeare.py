@@ -70,6 +70,13 @@ def rate(step, steps):
     return (LEAST_LR + 0.5 * (1 + math.cos(math.pi * part)) * (LR - LEAST_LR)) / LR
 
 
+def adamw(model):
+    """AdamW that decays matrices and tables, and leaves the scales of the norms alone."""
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    others = [p for p in model.parameters() if p.dim() <= 1]
+    return optim.AdamW([{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}], lr=LR, betas=(0.9, 0.99), fused=True)
+
+
 def main():
     args = arguments()
     dist.init_process_group("nccl" if args.device == "cuda" else "mpi")
@@ -84,9 +91,7 @@ def main():
     model = GPT(len(characters), args.layers, args.heads, args.width, args.context, args.dropout).to(device)
     ddp = DistributedDataParallel(model) if world > 1 else model
     ringgrad.manual_seed(args.seed + 1 + rank)  # dropout differs between ranks, the weights above do not
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    others = [p for p in model.parameters() if p.dim() <= 1]
-    optimizer = optim.AdamW([{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}], lr=LR, betas=(0.9, 0.99), fused=True)
+    optimizer = adamw(model)
     scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, args.steps))
 
     def batch(part, rng):

@@ -13,12 +13,13 @@ ROWS = [s for s in SAMPLES if s.inputs and not (s.name in BESIDE_THE_CPU and s.c
 
 # Functions of which some row reads values: to know a shape, to check an argument, or because they are no single operation.
 NEED_VALUES = {
-    "Tensor.__getitem__", "Tensor.__setitem__", "Tensor.apply_", "Tensor.coalesce", "Tensor.map2_", "Tensor.map_", "Tensor.put_", "Tensor.values",
-    "allclose", "bincount", "combinations", "equal", "gru", "hash_tensor", "histc", "histogram", "histogramdd", "istft", "linalg.cholesky_ex",
-    "linalg.eig", "linalg.inv_ex", "linalg.ldl_factor", "linalg.ldl_solve", "linalg.lstsq", "linalg.lu_factor",     "linalg.lu_solve", "linalg.solve_ex", "lstm", "lu", "lu_solve", "lu_unpack", "masked_scatter", "masked_select", "nanquantile",
-    "nn.functional.affine_grid", "nn.functional.embedding_bag",     "nn.functional.gaussian_nll_loss", "nn.functional.grouped_mm", "nn.functional.multilabel_margin_loss",
-    "nn.functional.one_hot", "nonzero", "nonzero_static", "normal", "ops.suppress", "put", "quantile", "repeat_interleave", "rnn_relu", "rnn_tanh",
-    "segment_reduce", "sparse_coo_tensor", "unique", "unique_consecutive", "unravel_index",
+    "Tensor.__getitem__", "Tensor.__setitem__", "Tensor.apply_", "Tensor.coalesce", "Tensor.map2_", "Tensor.map_", "Tensor.put_",
+    "Tensor.values", "allclose", "bincount", "combinations", "equal", "gru", "hash_tensor", "histc", "histogram", "histogramdd", "istft",
+    "linalg.cholesky_ex", "linalg.eig", "linalg.inv_ex", "linalg.ldl_factor", "linalg.ldl_solve", "linalg.lstsq", "linalg.lu_factor",
+    "linalg.lu_solve", "linalg.solve_ex", "lstm", "lu", "lu_solve", "lu_unpack", "masked_scatter", "masked_select", "nanquantile",
+    "nn.functional.affine_grid", "nn.functional.embedding_bag", "nn.functional.gaussian_nll_loss", "nn.functional.grouped_mm",
+    "nn.functional.multilabel_margin_loss", "nn.functional.one_hot", "nonzero", "nonzero_static", "normal", "ops.suppress", "put", "quantile",
+    "repeat_interleave", "rnn_relu", "rnn_tanh", "segment_reduce", "sparse_coo_tensor", "unique", "unique_consecutive", "unravel_index",
 }
 # NumPy's kernels leave their results in an order of their own, which the formulas do not have.
 OTHER_STRIDES = {"Tensor.__getitem__", "nn.functional.conv_transpose2d", "nn.functional.scaled_dot_product_attention", "attention_with_dropout",
