@@ -103,8 +103,11 @@ TYPES, CUDA_TYPES = ({name: TensorType(place, name, dtype) for name, dtype in _R
 def type_(self, dtype=None, non_blocking=False):
     """Without an argument, the name of this tensor's type, such as "ringgrad.FloatTensor"; with one, this tensor in that type.
 
-    dtype: a dtype, a legacy type such as FloatTensor or cuda.FloatTensor, or the name of one.  ValueError for an unknown name.
+    dtype: a dtype, a legacy type such as FloatTensor or cuda.FloatTensor, the name of one, or the class Tensor for the default float on the CPU.
+    ValueError for an unknown name.
     """
+    if dtype is Tensor:
+        return conversion.to(self, dtype=get_default_dtype(), device=as_device("cpu"))
     if isinstance(dtype, str):
         dtype = TensorType.named(dtype)
     if isinstance(dtype, TensorType):

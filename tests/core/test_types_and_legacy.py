@@ -58,6 +58,12 @@ def test_questions(lib):
             lib._check(*wrong)
 
 
+def test_the_class_tensor_as_a_type(lib):
+    """Programs choose between cuda.FloatTensor and Tensor."""
+    x = lib.arange(3)
+    assert x.type(lib.Tensor).dtype is lib.float32 and x.type(lib.Tensor).tolist() == [0.0, 1.0, 2.0]
+
+
 def test_sizes_and_factors_by_name(lib):
     x = lib.arange(6.).reshape(2, 3)
     assert lib.flip(x, dims=(0,)).tolist() == x.flip(dims=[0]).tolist() == x.flip(0).tolist()
