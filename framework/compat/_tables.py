@@ -17,6 +17,7 @@ ALIASES = {
     "torch._dynamo": "ringgrad.compiler",
     "torch._dynamo.eval_frame": "ringgrad.compat._dynamo",
     "torch._tensor_str": "ringgrad.compat._tensor_str",
+    "torch.__config__": "ringgrad.__config__",
     "torch._C._nn": "ringgrad.compat._c_nn",
     "torch._dynamo._trace_wrapped_higher_order_op": "ringgrad.compat._dynamo",
     "torch._inductor": "ringgrad.compiler",

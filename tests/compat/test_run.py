@@ -315,3 +315,12 @@ def test_functorch_comes_along(run_program):
         f, p, b = functorch.combine_state_for_ensemble(models)
         print(tuple(functorch.vmap(f, (0, 0, None))(p, b, torch.ones(4, 2)).shape))
     """)) == ["[(1, 2), (1,)] True", "(3, 4, 1)"]
+
+
+def test_the_configuration_is_an_attribute_and_a_module(run_program):
+    assert ok(run_program("""
+        import torch
+        text = torch.__config__.show()
+        import torch.__config__ as config
+        print(isinstance(text, str), config is torch.__config__)
+    """)) == ["True True"]
