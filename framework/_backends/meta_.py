@@ -36,6 +36,7 @@ class MetaArray(np.lib.mixins.NDArrayOperatorsMixin):
     __slots__ = ("form", "base")
     __hash__ = object.__hash__
     device = "meta"
+    data = None  # no memory
 
     def __init__(self, form, base=None):
         self.form, self.base = form, base

@@ -7,7 +7,6 @@ HIDDEN = {"torch": {"compat", "kernels", "launch", "ops", "vision"}}
 
 # torch's module -> the module that is the same thing here.
 ALIASES = {
-    "torch.__config__": "ringgrad.__config__",
     "torch.version": "ringgrad.compat.version",
     "torch.torch_version": "ringgrad.compat.version",
     "torch.ops": "ringgrad.compat._operators",

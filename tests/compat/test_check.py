@@ -3,6 +3,7 @@ import textwrap
 
 import pytest
 
+from ringgrad.compat._modules import resolve
 from ringgrad.compat._scan import uses
 
 
@@ -89,3 +90,8 @@ def test_an_attribute_of_what_is_not_built_and_a_modules_own_dictionary(compat, 
     (tmp_path / "a.py").write_text("import torch.fx\nimport torchvision.models as models\ntorch.fx.Graph.nodes\nmodels.__dict__['resnet18']\n")
     code, lines = lines_of(compat("--check", "a.py"))
     assert code == 1 and len(lines) == 1 and lines[0].startswith("a.py:3: torch.fx.Graph.nodes is not built")
+
+
+def test_switches_of_modules_are_found():
+    for name in ("torch.backends.cudnn.benchmark", "torch.backends.cudnn.deterministic"):
+        assert resolve(name) in (True, False)
