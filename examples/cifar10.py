@@ -128,7 +128,8 @@ def main():
     rng, own, start, history = np.random.default_rng(args.seed + 1), slice(rank, None, world), time.perf_counter(), []
     if rank == 0:
         print(f"{len(train_y)} training images; test images: {source}; {world} rank{'s' * (world > 1)} on {args.device}", flush=True)
-    for i, chosen in enumerate(tqdm(batches(args.steps, len(train_y), args.seed), total=args.steps, disable=rank != 0, mininterval=1.0, unit="step"), 1):
+    order = batches(args.steps, len(train_y), args.seed)
+    for i, chosen in enumerate(tqdm(order, total=args.steps, disable=rank != 0, mininterval=1.0, unit="step"), 1):
         loss = step(_cifar.augmented(padded, chosen, rng, own), labels[ringgrad.from_numpy(chosen[own]).to(device)])
         scheduler.step()
         if i % args.every == 0 or i == args.steps:

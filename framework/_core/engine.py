@@ -42,6 +42,8 @@ def backward(roots, seeds, keep_graph, create_graph, inputs=None, accumulate=Tru
         run.flush()
         for callback in run.callbacks:
             callback()
+        if accumulate and state.stepper is not None:
+            state.stepper.sees_leaves(run.arrivals)
         return run.captured
     finally:
         restore(token)

@@ -39,7 +39,8 @@ def compile_step(fn=None, *, warmup=3, max_graphs=8, fallback=False):
     tensor, since each value of it is captured anew.
 
     Results are those of the capture: tensors, without a history, that the next call overwrites (`.clone()` what is to stay), and whatever else `fn`
-    returned when it was captured.  `.grad` of the parameters holds the gradients, where `fn` leaves them.
+    returned when it was captured.  `.grad` of the parameters holds the gradients, where `fn` leaves them, for optimizers outside of it too; the
+    arguments get none.
 
     Optimizers, schedules and GradScalers need not be listed: they announce themselves while `fn` runs.  Learning rates (and for SGD, Adam and AdamW
     momenta, betas, eps and weight decay) and step counts live on the device, and what a schedule has changed reaches the next replay.  A schedule's
@@ -129,7 +130,7 @@ class _Kind:
     def warm_up(self, leaves, args, kwargs):
         """On the stream of the graphs, so that libraries and kernels are ready for it; not in their memory, which replays overwrite."""
         record, (_, stream) = self.step.record, self.step.place()
-        record.begin_run()
+        record.begin_run(leaves)
         before, here = state.stepper, cuda.current_stream()
         stream.wait_stream(here)
         state.stepper = record
@@ -183,7 +184,7 @@ class _Kind:
         args, kwargs = unflatten([leaf if static is None else static for leaf, static in zip(leaves, self.inputs)], self.tree)
         prepare(load_cuda())
         clear_autocast_cache()  # of a region around the call: the graph makes its own casts, at every replay
-        record.begin_run()
+        record.begin_run(self.inputs)
         self.graph, state.stepper = cuda.CUDAGraph(), record
         try:
             with cuda.graph(self.graph, pool=pool, stream=stream):

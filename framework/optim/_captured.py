@@ -19,14 +19,16 @@ class Record:
     """What one compiled step has touched so far.
 
     optimizers, scalers    in the order of their first use
+    leaves                 what got a gradient in the last run, whether an optimizer steps in it or not
     """
 
     def __init__(self):
         self.optimizers, self.scalers = [], []
         self.begin_run()
 
-    def begin_run(self):
-        """A run of the step begins, which may be the one that is captured."""
+    def begin_run(self, arguments=()):
+        """A run of the step begins, which may be the one that is captured.  Its arguments are nobody's parameters."""
+        self.leaves, self._arguments = [], {id(a) for a in arguments if isinstance(a, Tensor)}
         self.schedules, self._refreshers, self._stepped, self._lent, self._one_launch = [], [], [], [], set()
 
     # -- what others call --------------------------------------------------------------------------------------------------
@@ -79,6 +81,11 @@ class Record:
         self.schedules.append((schedule, arguments, before))
         return True
 
+    def sees_leaves(self, leaves):
+        """A backward pass has ended that may have given these tensors gradients."""
+        known = {id(p) for p in self.leaves} | self._arguments
+        self.leaves += [p for p in leaves if id(p) not in known]
+
     def sees_scaler(self, scaler):
         """A loss scaler is used."""
         if not any(s is scaler for s in self.scalers):
@@ -88,11 +95,13 @@ class Record:
 
     def taken(self):
         """What each replay of the run that was captured has to do on the host."""
-        return Replays(self.schedules, self._refreshers, self._stepped, self._one_launch)
+        return Replays(self.schedules, self._refreshers, self._stepped, self._one_launch, self.leaves)
 
     def parameters(self):
-        """All parameters of the optimizers."""
-        return [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+        """All parameters of the optimizers, and what else got a gradient in the last run."""
+        stepped = [p for optimizer in self.optimizers for group in optimizer.param_groups for p in group["params"]]
+        known = {id(p) for p in stepped}
+        return stepped + [p for p in self.leaves if id(p) not in known]
 
     def state_keys(self):
         """{(optimizer's number, parameter): names of its state}: what must be there before a step is captured."""
@@ -114,11 +123,11 @@ class Replays:
     """What the host does at each replay of a captured run.
 
     schedules    calls of schedules: (schedule, arguments, before the replay?);  refreshers: bring device scalars up to date
-    optimizers   those that stepped;  one_launch: ids of their groups that read all numbers from device memory
+    optimizers   those that stepped;  one_launch: ids of their groups that read all numbers from device memory;  leaves: what got a gradient
     """
 
-    def __init__(self, schedules, refreshers, optimizers, one_launch):
-        self.schedules, self.refreshers, self.optimizers, self.one_launch = schedules, refreshers, optimizers, one_launch
+    def __init__(self, schedules, refreshers, optimizers, one_launch, leaves):
+        self.schedules, self.refreshers, self.optimizers, self.one_launch, self.leaves = schedules, refreshers, optimizers, one_launch, leaves
 
     def refresh(self):
         """Bring device scalars up to date, in the order of the current stream."""
@@ -133,7 +142,7 @@ class Replays:
 
     def fixed(self):
         """(objects, values) that a captured step holds fixed: where parameters and state are, and the options that it does not follow."""
-        objects, values = [], []
+        objects, values = [p._data for p in self.leaves], []
         for optimizer in self.optimizers:
             objects += [optimizer.state, optimizer.param_groups]
             for group in optimizer.param_groups:

@@ -181,6 +181,33 @@ def test_gradients_that_the_step_leaves_and_adds_to(xp):
     assert same(run(True), run(False))
 
 
+@pytest.mark.parametrize("every", [1, 2], ids=["begun anew", "added up over two"])
+def test_an_optimizer_outside_of_what_is_captured(xp, every):
+    """Only forward and backward are captured: gradients are there for whoever steps, clears or adds to them outside."""
+    data = batches(12)
+
+    def train_outside(compiled):
+        ringgrad.manual_seed(0)
+        net = mlp().to("cuda")
+        opt = optim.SGD(net.parameters(), lr=0.1)
+
+        def passes(x, y):
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()
+            return loss
+        run = ringgrad.compile_step(passes) if compiled else passes
+        losses = []
+        for n, (x, y) in enumerate(data):
+            losses.append(run(x, y).item())
+            if n % every == every - 1:
+                opt.step()
+                opt.zero_grad()
+        return losses, values(net), getattr(run, "graphs", {})
+    plain, captured = train_outside(False), train_outside(True)
+    assert captured[0] == plain[0] and same(captured[1], plain[1])
+    assert sum(kind.captures for kind in captured[2].values()) == every
+
+
 def test_gradients_of_the_last_step_can_be_read(xp):
     """Two kinds of calls share memory, and .grad is that of the one that ran."""
     net = nn.Linear(3, 2).to("cuda")
