@@ -9,7 +9,8 @@ from ..models import char_gpt, cnn, mlp
 from ._bench import guarded
 from .networks import flops_of_gpt, gpt2, resnet20, resnet50
 
-FIRST_STEPS = 3  # of which the losses are compared, and after which memory is at its peak
+FIRST_STEPS = 3  # of which the losses are compared
+SETTLING = 4  # steps after those, in which graphs are captured and memory comes to its peak
 
 
 class Network(NamedTuple):
@@ -103,6 +104,8 @@ def begin(bench, network, start, lib, way):
     before = held(bench, lib)
     step = make_step(bench, network, start, lib, way)
     losses = [float(step()) for _ in range(FIRST_STEPS)]
+    for _ in range(SETTLING):
+        step()
     peak = 0 if bench.rehearsal else round((lib.cuda.max_memory_allocated() - before) / 2**20)
     return step, losses, peak
 
