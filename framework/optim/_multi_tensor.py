@@ -13,6 +13,7 @@ from .._core.tensor import Tensor, count_write
 from .._state import state
 from ..kernels import multi_tensor
 from ._hyper import counter, lives_on_device
+from ._master_weights import has_master, master_of
 
 
 def parameters(group):
@@ -44,17 +45,17 @@ def sgd(optimizer, group):
     if backend is None or isinstance(group["weight_decay"], Tensor):
         return False
     with backend.on_device_of(params[0]._data):
-        xp, momentum = backend.xp, group["momentum"]
+        xp, momentum, masters = backend.xp, group["momentum"], _masters(optimizer, params, group)
         first = [momentum and optimizer.state[p].get("momentum_buffer") is None for p in params]
-        for p, new in zip(params, first):
+        for p, like, new in zip(params, masters or params, first):
             if new:
-                optimizer.init_velocity(p)
+                optimizer.init_velocity(p, like)
         states = [[optimizer.state[p]["momentum_buffer"] for p in params]] if momentum else []
-        table = _table(xp, optimizer, params, states)
+        table = _table(xp, optimizer, params, states, masters)
         gain = constant(xp, np.array([1.0 if new else 1.0 - group["dampening"] for new in first], multi_tensor.computing(params[0]._data)))
         multi_tensor.sgd(xp, table, _numbers(xp, optimizer, group, _of_sgd), gain, nesterov=group["nesterov"], maximize=group["maximize"],
                          **_scaling(xp, optimizer, params[0]))
-    _written(params, states, optimizer)
+    _written(params, [*states, masters or []], optimizer)
     return True
 
 
@@ -64,7 +65,7 @@ def adam(optimizer, group):
     if backend is None or any(isinstance(value, Tensor) for value in (*group["betas"], group["weight_decay"])):
         return False
     with backend.on_device_of(params[0]._data):
-        xp = backend.xp
+        xp, masters = backend.xp, _masters(optimizer, params, group)
         for p in params:
             if not optimizer.state[p]:
                 optimizer.init_state(optimizer.state[p], p, group)
@@ -72,20 +73,27 @@ def adam(optimizer, group):
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
         states = [[optimizer.state[p][name] for p in params] for name in names]
         scaling = _scaling(xp, optimizer, params[0])
-        table = _table(xp, optimizer, params, states)
+        table = _table(xp, optimizer, params, states, masters)
         steps = _counted(xp, optimizer, group, params, scaling.get("found"))
         multi_tensor.adam(xp, table, _numbers(xp, optimizer, group, _of_adam), steps, decoupled=group["decoupled_weight_decay"],
                           maximize=group["maximize"], **scaling)
-    _written(params, states, optimizer)
+    _written(params, [*states, masters or []], optimizer)
     return True
 
 
 _TABLES = weakref.WeakKeyDictionary()  # optimizer: {first parameter's address: its group's last table}
 
 
-def _table(xp, optimizer, params, states):
+def _masters(optimizer, params, group):
+    """The master weights of parameters that have them, or None.  A group has parameters of one type here."""
+    return [master_of(optimizer, p, group) for p in params] if has_master(params[0], group) else None
+
+
+def _table(xp, optimizer, params, states, masters):
     """The table of a group: the last one again while every array is where it was."""
     columns = [[p._data for p in params], [p.grad._data for p in params], *([t._data for t in column] for column in states)]
+    if masters is not None:
+        columns += [None] * (5 - len(columns)) + [[m._data for m in masters]]
     kept, place = _TABLES.setdefault(optimizer, {}), columns[0][0].data.ptr
     last = kept.get(place)
     sizes = sum(a.size for a in columns[0])

@@ -3,6 +3,7 @@ from .._backends.sparse_ import SparseArray
 from .._core.modes import enable_grad, no_grad, set_grad_enabled
 from . import _one_launch
 from ._hyper import advance, check_fused
+from ._master_weights import has_master, update_through_master
 from ._multi_tensor import takes_scale
 from .optimizer import Optimizer
 
@@ -54,6 +55,13 @@ class RuleOptimizer(Optimizer):
 
     def update_one(self, p, grad, group):
         """Update one parameter, whose state may be empty."""
+        if has_master(p, group):
+            gathered, self._calls = self._calls, None  # the rounding comes right behind the rule
+            try:
+                update_through_master(self, p, grad, group)
+            finally:
+                self._calls = gathered
+            return
         if type(grad._data) is SparseArray:
             self.check_sparse(group)
         state = self.state[p] if self.keeps_state(group) else {}

@@ -209,7 +209,8 @@ class Optimizer:
     def load_state_dict(self, state_dict):
         """Take over what `state_dict` returned, matching parameters by their order.
 
-        State tensors are copied, in their parameter's type and on its device.  ValueError when the groups differ in number or size.
+        State tensors are copied, in their parameter's type (beside master weights in their own) and on its device.  ValueError when the groups
+        differ in number or size.
         """
         state_dict = state_dict.copy()
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
@@ -288,7 +289,7 @@ def _fitted(param, value, options, key=None):
         if key == "step":
             on_device = options.get("capturable") or options.get("fused")
             return value.detach().to(device=param.device, dtype=float32, copy=True) if on_device else value.detach().clone()
-        dtype = param.dtype if param.is_floating_point() else value.dtype
+        dtype = param.dtype if param.is_floating_point() and not options.get("master_weights") else value.dtype
         return value.detach().to(device=param.device, dtype=dtype, copy=True)
     if isinstance(value, dict):
         return {k: _fitted(param, v, options, k) for k, v in value.items()}

@@ -59,9 +59,9 @@ class SGD(RuleOptimizer):
         plain = not isinstance(group["weight_decay"], Tensor) and not group["dampening"]
         return plain and _multi_tensor.parameters(group)[0] is not None
 
-    def init_velocity(self, param):
-        """A velocity of zero for a parameter without one."""
-        self.state[param]["momentum_buffer"] = zeros_state(param)
+    def init_velocity(self, param, like):
+        """A velocity of zero for a parameter without one, in the type of `like`."""
+        self.state[param]["momentum_buffer"] = zeros_state(like)
 
     def update_group(self, group):
         """Without momentum nothing is kept, and the same numbers serve all parameters on the CPU: one loop over all of them.
@@ -70,7 +70,7 @@ class SGD(RuleOptimizer):
         """
         if _multi_tensor.sgd(self, group):
             return
-        if group["momentum"] or group["differentiable"]:
+        if group["momentum"] or group["differentiable"] or "master_weights" in group:
             super().update_group(group)
             return
         pairs = []

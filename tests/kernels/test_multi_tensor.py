@@ -93,6 +93,29 @@ def test_master_weights(xp, dtype):
     np.testing.assert_array_equal(p.get(), master.get().astype(kind))
 
 
+@pytest.mark.parametrize("key", ["SGD", "momentum", "AMSGrad, up", "AdamW, fused"])
+def test_optimizers_with_master_weights_step_in_one_launch(xp, key):
+    """Beside the definition on the CPU, which updates float32 parameters and rounds."""
+    name, options = OPTIMIZERS[key]
+    found = {}
+    for place in (xp.place, np.asarray):
+        rng = np.random.default_rng(0)
+        params = [wrap(place(rng.standard_normal(s).astype(ml_dtypes.bfloat16))).requires_grad_() for s in SHAPES]
+        optimizer = ringgrad.optim.keep_master_weights(getattr(ringgrad.optim, name)(params, **options))
+        xp.launched.clear()
+        for _ in range(3):
+            for p in params:
+                p.grad = wrap(place(rng.standard_normal(p.shape).astype(ml_dtypes.bfloat16)))
+            optimizer.step()
+        assert (place is np.asarray) or {"sgd_step" if name == "SGD" else "adam_step"} <= xp.launched
+        masters = [np.asarray(optimizer.state[p]["master_weight"]._data.view(np.ndarray)) for p in params]
+        for p, master in zip(params, masters):
+            np.testing.assert_array_equal(np.asarray(p._data.view(np.ndarray)), master.astype(ml_dtypes.bfloat16))
+        found[place is np.asarray] = masters
+    for a, b in zip(found[False], found[True]):
+        np.testing.assert_allclose(a, b, rtol=2e-6, atol=2e-6)
+
+
 @pytest.mark.parametrize("most", [0.5, 1e9])
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_clipping(xp, dtype, most):
