@@ -58,3 +58,11 @@ def shared_copy(array):
     copy = np.ndarray(array.shape, array.dtype, SharedMemory.new(array.nbytes))
     copy[...] = array
     return copy
+
+
+def refuse_history(tensor):
+    """RuntimeError for a tensor on its way to another process that was computed from others that require gradients: its graph stays here."""
+    if tensor.requires_grad and not tensor.is_leaf:
+        raise RuntimeError("Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support crossing process "
+                           "boundaries.  If you just want to transfer the data, call detach() on the tensor before serializing (e.g., putting it "
+                           "on the queue).")

@@ -4,7 +4,7 @@ from multiprocessing.reduction import DupFd, ForkingPickler
 import numpy as np
 
 from .._core.tensor import Tensor, wrap
-from .._sharing import SharedMemory, memory_of
+from .._sharing import SharedMemory, memory_of, refuse_history
 from ..nn.parameter import Buffer, Parameter
 
 _STRATEGIES = {"file_descriptor", "file_system"}
@@ -22,10 +22,7 @@ def reduce_tensor(tensor):
 
     RuntimeError for a tensor that was computed from others that require gradients: its graph stays here.
     """
-    if tensor.requires_grad and not tensor.is_leaf:
-        raise RuntimeError("Cowardly refusing to serialize non-leaf tensor which requires_grad, since autograd does not support crossing process "
-                           "boundaries.  If you just want to transfer the data, call detach() on the tensor before serializing (e.g., putting it "
-                           "on the queue).")
+    refuse_history(tensor)
     if not isinstance(tensor._data, np.ndarray):
         return tensor.__reduce_ex__(4)
     if not isinstance(memory_of(tensor._data), SharedMemory):

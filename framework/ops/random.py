@@ -1,4 +1,5 @@
 """Random numbers in the shape, type and place of a tensor.  What was in the tensor plays no part, so its gradient is zero."""
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ from .._backends import device_of
 from .._core.op import op
 
 
-def _random(formula):
+def _random(formula, syncs=False):
     """Declare a random op of one tensor; its attribute `generator` is None for the default one of the tensor's device."""
-    record = op(random=True, fast=False)(formula)
+    record = op(random=True, fast=False, syncs=syncs)(formula)
 
     @record.vjp("x")
     def _(xp, g):
@@ -104,7 +105,7 @@ def geometric(xp, x, p: float, generator: object = None):
     return xp.maximum(xp.ceil(xp.log1p(-u) / np.log1p(-p)), 1).astype(x.dtype)
 
 
-@op(random=True, fast=False, syncs=True)
+@partial(_random, syncs=True)
 def poisson(xp, x, generator: object = None):
     """Poisson numbers, each element of `x` a rate.  On CUDA they are drawn on the host."""
     rates = x if xp is np else x.get()

@@ -4,11 +4,15 @@ A memory file (memfd_create; an unlinked temporary file where the system has non
 receiver, whose tensors live in it: the parent copies nothing.  It has no name, so nothing is left in /dev/shm whatever dies when, and the
 size limit that containers put on /dev/shm does not apply.
 """
+import io
 import mmap
 import os
 import pickle
 import tempfile
 from multiprocessing import reduction
+
+from ..._core.tensor import Tensor
+from ..._sharing import refuse_history
 
 INLINE_BYTES = 1 << 15  # smaller batches go through the pipe, where a memory file would cost more than it saves
 ALIGNMENT = 64
@@ -16,10 +20,20 @@ CAN_PASS_FILES = reduction.HAVE_SEND_HANDLE and hasattr(mmap, "MAP_SHARED")
 _MAP_FLAGS = getattr(mmap, "MAP_SHARED", 0) | getattr(mmap, "MAP_POPULATE", 0)
 
 
+class _Pickler(pickle.Pickler):
+    """Pickles that do not take a tensor from its graph without a word."""
+
+    def reducer_override(self, obj):
+        if isinstance(obj, Tensor):
+            refuse_history(obj)
+        return NotImplemented
+
+
 def send(connection, message):
-    """Send any picklable object."""
-    buffers = []
-    payload = pickle.dumps(message, 5, buffer_callback=buffers.append)
+    """Send any picklable object.  RuntimeError for tensors with a history."""
+    buffers, payload = [], io.BytesIO()
+    _Pickler(payload, 5, buffer_callback=buffers.append).dump(message)
+    payload = payload.getvalue()
     views = [b.raw() for b in buffers]
     if not CAN_PASS_FILES or sum(v.nbytes for v in views) < INLINE_BYTES:
         connection.send_bytes(pickle.dumps((payload, [bytearray(v) for v in views], 0), 5))
