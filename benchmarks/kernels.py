@@ -86,6 +86,7 @@ def _graph_product(F, values, table, places):
 
 
 ROWS = [  # name, the NumPy formula, the same of either library, float inputs, integer inputs
+    ("matmul (768, 128), (128, 512)", np.dot, lambda F, x, y: x @ y, _floats((768, 128), (128, 512)), []),
     ("softmax (768, 512)", softmax, lambda F, x: F.softmax(x, -1), _floats((768, 512)), []),
     ("log_softmax (768, 512)", log_softmax, lambda F, x: F.log_softmax(x, -1), _floats((768, 512)), []),
     ("layer norm (768, 512)", layer_norm, lambda F, x, w, b: F.layer_norm(x, (512,), w, b), _floats((768, 512), 512, 512), []),
