@@ -1,19 +1,23 @@
-"""`python -m benchmarks.gpu checks|measure|published|rehearse [--out FOLDER] [--seconds N] [part ...]`: see docs/gpu.md."""
+"""`python -m benchmarks.gpu checks|measure|published|rehearse|ledger [--out FOLDER] [--seconds N] [part ...]`: see docs/gpu.md."""
 import argparse
 import sys
 
-from . import _start, checks, measure, published
+from . import _start, checks, ledger, measure, published
 
 NAMES = {"checks": "gpu", "measure": "gpu-bench", "published": "gpu-published", "rehearse": "rehearsal"}  # of the reports
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("what", choices=NAMES)
-    parser.add_argument("parts", nargs="*", help="sections of the measurements, or results; all without any")
+    parser.add_argument("what", choices=[*NAMES, "ledger"])
+    parser.add_argument("parts", nargs="*", help="sections of the measurements, results, or networks of the ledger; all without any")
     parser.add_argument("--out", default="runs/gpu", help="folder of the reports (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=checks.TIME_S, help="for everything together (default: %(default)s)")
+    parser.add_argument("--each", action="store_true", help="the ledger's launches too, the most bytes first")
     options = parser.parse_args()
+    if options.what == "ledger":
+        _start.make_importable(options.out)
+        return ledger.main(options.parts, options.each)
     if options.what == "rehearse":
         _start.make_importable(options.out)
         return measure.main(options.out, {"gpu": "a rehearsal on the CPU: no figure means anything", "cupy": "is not used"}, options.seconds,

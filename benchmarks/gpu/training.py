@@ -125,26 +125,31 @@ def make_step(bench, network, start, lib, way):
     model, _ = network.make(lib)
     model.load_state_dict({key: lib.from_numpy(value) for key, value in weights.items()})
     x, y = (lib.from_numpy(t).to(bench.device) for t in batch)
-    model = model.to(bench.device)
+    step = eager_step(network, lib, model.to(bench.device), x, y, capturable=way == "captured" and lib is bench.torch,
+                      around=lib.compile if way == "compiled" else None)
+    if way != "captured" or bench.rehearsal and lib is bench.torch:
+        return step
+    return bench.ringgrad.compile_step(step) if lib is bench.ringgrad else in_a_graph(lib, step)
+
+
+def eager_step(network, lib, model, x, y, capturable=False, around=None):
+    """A training step of `model` on a batch, all on one device; it returns the loss.  capturable: for torch's graphs;  around: of the model."""
     if network.channels_last:
         model, x = model.to(memory_format=lib.channels_last), x.contiguous(memory_format=lib.channels_last)
     name, options = network.optimizer
-    if way == "captured" and lib is bench.torch and name == "AdamW":
+    if capturable and name == "AdamW":
         options = {**options, "capturable": True}
     optimizer = getattr(lib.optim, name)(model.parameters(), **options)
-    criterion, called = lib.nn.CrossEntropyLoss(), lib.compile(model) if way == "compiled" else model
+    criterion, called = lib.nn.CrossEntropyLoss(), model if around is None else around(model)
 
     def step():
         optimizer.zero_grad()
-        with lib.autocast(bench.device, dtype=getattr(lib, network.autocast or "bfloat16"), enabled=network.autocast is not None):
+        with lib.autocast(x.device.type, dtype=getattr(lib, network.autocast or "bfloat16"), enabled=network.autocast is not None):
             loss = criterion(called(x), y)
         loss.backward()
         optimizer.step()
         return loss.detach()
-
-    if way != "captured" or bench.rehearsal and lib is bench.torch:
-        return step
-    return bench.ringgrad.compile_step(step) if lib is bench.ringgrad else in_a_graph(lib, step)
+    return step
 
 
 def in_a_graph(torch, step):
