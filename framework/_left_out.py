@@ -14,6 +14,7 @@ _SMALL = "NumPy has no arithmetic for it; bfloat16 and float16 are the small typ
 _INNER = "names with an underscore are torch's own business; nn.functional, linalg or Tensor has what they do"
 _BUILD = "it belongs to the way in which torch is built and tested; nothing here needs it"
 _COLUMNS = "sparse tensors are COO or CSR here; use to_sparse() or to_sparse_csr()"
+_CUDA_NAMES = "its names are ringgrad.cuda's own; a program under ringgrad.compat finds the module"
 LEFT_OUT = {
     "Tensor.int_repr": "there are no quantized tensors; it raises NotImplementedError and says so",
     "torch.q_*": _QUANTIZED, "Tensor.q_*": _QUANTIZED, "Tensor.qscheme": _QUANTIZED, "torch.qscheme": _QUANTIZED, "torch.q*int*": _QUANTIZED,
@@ -65,6 +66,15 @@ LEFT_OUT = {
     "torch.StorageBase": "see storage", "torch.version": "a program under ringgrad.compat finds the module; ringgrad.__version__ is ours",
     "torch.torch_version": "see version", "torch.torch": "write the module's name",
     "torch.profiler_*": "use ringgrad.profiler", "torch.monitor": "use utils.tensorboard",
+    "torch.cuda.jiterator": "elementwise bodies stand with their operation (op(cuda=...)); cupy.ElementwiseKernel makes others",
+    "torch.cuda.GreenContext": "CuPy has no contexts on a part of a GPU; a Stream with a priority is the nearest",
+    "torch.cuda.CUDAPluggableAllocator": "cupy.cuda.set_allocator takes a function, before ringgrad's first CUDA tensor",
+    "torch.cuda.change_current_allocator": "see CUDAPluggableAllocator", "torch.cuda.caching_allocator_*abled": "see CUDAPluggableAllocator",
+    "torch.cuda.caching_allocator_enable": "see CUDAPluggableAllocator",
+    "torch.cuda.*host_memory_stats*": "CuPy's pool of pinned memory keeps no accounts",
+    "torch.cuda.tunable": "cuBLASLt's heuristics choose; nothing is tuned at run time", "torch.cuda.sparse": "it is empty in torch",
+    "torch.cuda.*Storage": "a program makes a tensor; Tensor.untyped_storage gives its memory",
+    "torch.cuda.graphs": _CUDA_NAMES, "torch.cuda.memory": _CUDA_NAMES, "torch.cuda.random": _CUDA_NAMES, "torch.cuda.streams": _CUDA_NAMES,
     "torch.signal": "windows are ringgrad's own, as hann_window",
     "torch._scaled_*": _SMALL, "torch._fused_*": "use the optimizer with fused=True", "torch._sparse_*": _INNER,
 }

@@ -276,7 +276,7 @@ def op(promote=None, view=False, random=False, syncs=False, variadic=False, holo
     promote      type policy, from `promotion`; None leaves the inputs as they are
     view         the result shares the first input's memory (or does so when it can)
     random       draws random numbers
-    syncs        makes the host wait for the device: a note for readers; a capture finds it out by itself (cuda/_capture.py)
+    syncs        makes the host wait for the device: cuda.set_sync_debug_mode says so; a capture finds it out by itself (cuda/_capture.py)
     variadic     takes one sequence of tensors first
     holomorphic  complex gradients are conj(rule(conj(g)));  False: the rule takes care of complex numbers itself
     fast         compile a quick path (see compile.py)

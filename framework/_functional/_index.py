@@ -179,7 +179,12 @@ def _index_tensors(i, shape, at):
         if n != shape[at + d]:
             raise IndexError(f"The shape of the mask {list(i._data.shape)} at index {d} does not match the shape of the indexed tensor "
                              f"{list(shape)} at index {at + d}")
-    return [wrap(a) for a in i._data.nonzero()]
+    return [wrap(a) for a in places(i._data)]
+
+
+def places(mask):
+    """The indices of the True elements of an array, an array for each dimension; on a GPU the host waits, to know how many they are."""
+    return mask.nonzero()
 
 
 def view_of(x, basic):

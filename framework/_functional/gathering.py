@@ -10,6 +10,7 @@ from .._core.tensor import Tensor, wrap
 from ..ops.indexing import MOST
 from ..ops.scatter_reduce import REDUCTIONS
 from ..ops.shape import wrap_dim
+from . import _index
 from ._write import beside
 from .shape import broadcast_shapes
 
@@ -253,7 +254,7 @@ def masked_scatter(input, mask, source):
     xp = of_array(input._data).xp
     shape = broadcast_shapes(input._data.shape, mask._data.shape)
     x = _with_dims(input if input._data.shape == shape else ops.broadcast_to(input, shape))
-    where = [wrap(a) for a in xp.broadcast_to(mask._data, x._data.shape).nonzero()]
+    where = [wrap(a) for a in _index.places(xp.broadcast_to(mask._data, x._data.shape))]
     count = where[0]._data.size
     if count > source._data.size:
         raise RuntimeError(f"Number of elements of source < number of ones in mask: {source._data.size} and {count}")

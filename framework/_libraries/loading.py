@@ -5,7 +5,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 
-NAMES = {"cublasLt": ("libcublasLt.so.13", "libcublasLt.so.12"), "cudnn": ("libcudnn.so.9",)}
+NAMES = {"cublasLt": ("libcublasLt.so.13", "libcublasLt.so.12"), "cudnn": ("libcudnn.so.9",), "nccl": ("libnccl.so.2",)}
 
 
 @functools.cache

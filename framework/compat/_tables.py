@@ -21,6 +21,7 @@ ALIASES = {
     "torch._dynamo._trace_wrapped_higher_order_op": "ringgrad.compat._dynamo",
     "torch._inductor": "ringgrad.compiler",
     "torch._functorch": "ringgrad.compiler",
+    "torch.cuda.comm": "ringgrad.nn.parallel.comm",
     "torch.distributed.run": "ringgrad.compat.torchrun",
     "torch.distributed.launch": "ringgrad.compat.torchrun",
     "torch.distributed._tensor.device_mesh": "ringgrad.distributed.device_mesh",

@@ -6,17 +6,19 @@ from .._backends import load_cuda
 from .._core.errors import OutOfMemoryError
 from .._device import device as Device
 from .._functional.legacy import CUDA_TYPES
+from .._left_out import reason
 from .._rng import default_generator
-from . import amp, nvtx
+from . import amp, nccl, nvtx, profiler
 from ._capture import CaptureError
 from ._graph import CUDAGraph, graph, graph_pool_handle, is_current_stream_capturing
+from ._management import clock_rate, device_memory_used, list_gpu_processes, memory_usage, power_draw, temperature, utilization
+from ._mem_pool import MemPool, use_mem_pool
 from ._memory import (
     caching_allocator_alloc,
     caching_allocator_delete,
     empty_cache,
     get_allocator_backend,
     get_per_process_memory_fraction,
-    list_gpu_processes,
     max_memory_allocated,
     max_memory_cached,
     max_memory_reserved,
@@ -37,6 +39,7 @@ from ._memory import (
 from ._place import cupy as _cupy
 from ._place import current_device, device_count, is_available
 from ._place import index_of as _index
+from ._runtime import CudaError, DeferredCudaCallError, check_error, cudart, cudaStatus
 from ._streams import (
     Event,
     ExternalStream,
@@ -48,18 +51,21 @@ from ._streams import (
     set_stream,
     stream,
 )
+from ._sync_debug import get_sync_debug_mode, set_sync_debug_mode
 
-__all__ = ["CUDAGraph", "CaptureError", "Event", "ExternalStream", "OutOfMemoryError", "Stream", "StreamContext", "amp", "caching_allocator_alloc",
-           "caching_allocator_delete", "can_device_access_peer", "current_blas_handle", "current_device", "current_stream", "default_stream",
-           "device", "device_count", "device_of", "empty_cache", "get_allocator_backend", "get_arch_list", "get_device_capability",
-           "get_device_name", "get_device_properties", "get_gencode_flags", "get_per_process_memory_fraction", "get_rng_state", "get_rng_state_all",
-           "get_stream_from_external", "graph", "graph_pool_handle", "init", "initial_seed", "ipc_collect", "is_available", "is_bf16_supported",
-           "is_current_stream_capturing", "is_initialized", "is_tf32_supported", "list_gpu_processes", "make_graphed_callables", "manual_seed",
-           "manual_seed_all", "max_memory_allocated", "max_memory_cached", "max_memory_reserved", "mem_get_info", "memory_allocated",
-           "memory_cached", "memory_reserved", "memory_snapshot", "memory_stats", "memory_stats_as_nested_dict", "memory_summary", "nvtx",
-           "reset_accumulated_memory_stats", "reset_max_memory_allocated", "reset_max_memory_cached", "reset_peak_memory_stats", "seed", "seed_all",
-           "set_device", "set_per_process_memory_fraction", "set_rng_state", "set_rng_state_all", "set_stream", "stream", "synchronize",
-           *CUDA_TYPES]
+__all__ = ["CUDAGraph", "CaptureError", "CudaError", "DeferredCudaCallError", "Event", "ExternalStream", "MemPool", "OutOfMemoryError", "Stream",
+           "StreamContext", "amp", "caching_allocator_alloc", "caching_allocator_delete", "can_device_access_peer", "check_error", "clock_rate",
+           "cudaStatus", "cudart", "current_blas_handle", "current_device", "current_solver_handle", "current_stream", "default_generators",
+           "default_stream", "device", "device_count", "device_memory_used", "device_of", "empty_cache", "get_allocator_backend", "get_arch_list",
+           "get_device_capability", "get_device_name", "get_device_properties", "get_gencode_flags", "get_per_process_memory_fraction",
+           "get_rng_state", "get_rng_state_all", "get_stream_from_external", "get_sync_debug_mode", "graph", "graph_pool_handle", "init",
+           "initial_seed", "ipc_collect", "is_available", "is_bf16_supported", "is_current_stream_capturing", "is_initialized",
+           "is_tf32_supported", "list_gpu_processes", "make_graphed_callables", "manual_seed", "manual_seed_all", "max_memory_allocated",
+           "max_memory_cached", "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_cached", "memory_reserved", "memory_snapshot",
+           "memory_stats", "memory_stats_as_nested_dict", "memory_summary", "memory_usage", "nccl", "nvtx", "power_draw", "profiler",
+           "reset_accumulated_memory_stats", "reset_max_memory_allocated", "reset_max_memory_cached", "reset_peak_memory_stats", "seed",
+           "seed_all", "set_device", "set_per_process_memory_fraction", "set_rng_state", "set_rng_state_all", "set_stream", "set_sync_debug_mode",
+           "stream", "synchronize", "temperature", "use_mem_pool", "utilization", *CUDA_TYPES]
 
 globals().update(CUDA_TYPES)  # FloatTensor, LongTensor, ...: calling one needs a GPU
 has_magma = False
@@ -69,7 +75,10 @@ has_half = True
 def __getattr__(name):
     if name == "make_graphed_callables":  # it stands above this package
         return importlib.import_module(f"{__package__.rpartition('.')[0]}.compiler._graphed_callables").make_graphed_callables
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "default_generators":
+        return tuple(_generators())
+    why = reason(f"torch.cuda.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}{': ' + why if why else ''}")
 
 
 def is_initialized():
@@ -179,6 +188,11 @@ def can_device_access_peer(device, peer_device):
 def current_blas_handle():
     """cuBLAS's handle as an integer."""
     return _cupy().cuda.get_cublas_handle()
+
+
+def current_solver_handle():
+    """cuSOLVER's handle as an integer."""
+    return _cupy().cuda.device.get_cusolver_handle()
 
 
 def ipc_collect():

@@ -125,11 +125,6 @@ def _kib(count):
     return f"{count // 2**10:>8} KiB " if count < 2**30 else f"{count // 2**20:>8} MiB "
 
 
-def list_gpu_processes(device=None):
-    """Says that it needs NVIDIA's management library, which is not loaded."""
-    return "pynvml module not found, please install pynvml"
-
-
 def memory_snapshot(mempool_id=None, include_traces=True):
     """An empty list: CuPy tells of no single blocks."""
     return []
