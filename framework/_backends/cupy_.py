@@ -73,12 +73,25 @@ def is_pinned(array):
 
 
 def move(array, index):
-    """`array` on CUDA device `index` (None: where it is)."""
-    if index is None or array.device.id == index:
+    """`array` on CUDA device `index` (None: where it is), in the order of the current streams of both devices."""
+    source = array.device.id
+    if index is None or source == index:
         return array
     require_device(index)
+    _follow(index, source)  # the copy runs on the target's stream, after what is still to be written
     with cupy.cuda.Device(index):
-        return cupy.array(array)
+        out = cupy.array(array)
+    _follow(source, index)  # and before whatever the source's stream writes there next, when the memory is given to somebody else
+    return out
+
+
+def _follow(waiting, other):
+    """Let the current stream of one device wait for what that of the other has been given so far."""
+    with cupy.cuda.Device(other):
+        event = cupy.cuda.Event(disable_timing=True)
+        event.record(cupy.cuda.get_current_stream())
+    with cupy.cuda.Device(waiting):
+        cupy.cuda.get_current_stream().wait_event(event)
 
 
 def index_of(array):
@@ -100,8 +113,6 @@ def synchronize(index=None):
     """Wait until device `index` (None: the current one) has finished all its work."""
     with cupy.cuda.Device(index):
         cupy.cuda.runtime.deviceSynchronize()
-
-
 
 
 def scalar(value, dtype):
