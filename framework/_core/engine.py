@@ -191,7 +191,9 @@ class _Pass:
         if rule.needs:
             attrs["needs"] = needs
         shapes = node.shapes
-        for i, wanted, pg in zip(rule.targets, needs, rule.numpy(np, g, *args, **attrs)):
+        grads = [*rule.numpy(np, g, *args, **attrs)]
+        for i, wanted in zip(rule.targets, needs):
+            pg = grads.pop(0)
             if wanted:
                 if pg is not None and shapes is not None and pg.shape != shapes[i]:
                     pg = unbroadcast(np, pg, shapes[i])
@@ -212,9 +214,10 @@ class _Pass:
                     self.run_hooked(node, g, xp, backend)
                     return
                 for targets, grads in each_rule(node, g, xp, backend, self.create_graph):
-                    for i, pg in zip(targets, grads):
+                    for i in targets:  # taken out of the list, so that a leaf may keep what nobody else holds
+                        pg = fit(node, i, grads.pop(0), xp)
                         if node.edges[i] is not None:
-                            self.deliver(node.edges[i], fit(node, i, pg, xp))
+                            self.deliver(node.edges[i], pg)
         except Exception as error:
             _name_the_forward(error, node)
             raise

@@ -20,7 +20,7 @@ def accumulate(leaf, g):
     if held is None:
         if type(g) is not type(want) or g.dtype != want.dtype:
             g = _beside(g, want)
-        if g.base is not None or sys.getrefcount(g) > _MINE + 2 or not g.flags.c_contiguous:
+        if sys.getrefcount(g) > _MINE + 2 or not (_owned(g) and (g.flags.c_contiguous or g.strides == want.strides)):
             g = g.copy(order="K" if g.strides == want.strides else "C")  # a weight with its channels last gets a gradient like it
         leaf._grad = wrap(g)
     elif held._requires_grad:
@@ -28,6 +28,12 @@ def accumulate(leaf, g):
     else:
         held._data += g if type(g) is type(want) else _beside(g, want)
         held._cell[0] += 1
+
+
+def _owned(g):
+    """Whether nobody but `g` looks into its memory, all of which it is."""
+    base = g.base
+    return base is None or getattr(base, "nbytes", None) == g.nbytes and sys.getrefcount(base) <= _MINE
 
 
 def _beside(g, want):

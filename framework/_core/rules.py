@@ -26,7 +26,7 @@ def readable(g, create_graph):
 
 
 def each_rule(node, g, xp, backend, create_graph):
-    """Yield (target indexes, their gradients) for every rule of which a gradient is wanted."""
+    """Yield (target indexes, the list of their gradients) for every rule of which a gradient is wanted."""
     op, n = node.op, len(node.edges)
     for rule in op.rules:
         targets = range(n) if op.variadic else rule.targets
@@ -47,7 +47,7 @@ def each_rule(node, g, xp, backend, create_graph):
         except Elsewhere:  # a sparse gradient that this rule has no way for
             grads = _call_dense(op, rule, g, args, attrs, create_graph)
         single = rule.single is not None and not op.variadic
-        grads = (grads,) if single else grads
+        grads = [grads] if single else [*grads]
         if state.anomaly == "nan":
             _look_for_nan(node, grads)
         yield targets, grads

@@ -297,6 +297,54 @@ def test_gradients_of_two_leaves_never_share_memory(build):
     assert y.grad.abs().sum().item() > 0 and seed.tolist() == ringgrad.ones_like(out).tolist()
 
 
+def given_by(declare, rule, anomaly):
+    """The gradients of two leaves when an op's joint rule answers with what `rule` makes."""
+    @declare()
+    def pair(xp, x, y):
+        return x + y
+
+    @pair.vjp("x", "y")
+    def _(xp, g):
+        return rule()
+    x, y = ringgrad.ones(2, 3, requires_grad=True), ringgrad.ones(2, 3, requires_grad=True)
+    with ringgrad.autograd.set_detect_anomaly(anomaly, check_nan=False):  # the engine's general path where it is on
+        fast_function(pair)(x, y).backward(ringgrad.ones(2, 3))
+    return x.grad._data, y.grad._data
+
+
+@pytest.mark.parametrize("anomaly", [False, True], ids=["plain", "general"])
+@pytest.mark.parametrize(("made", "kept"), [
+    (lambda: np.full((2, 3), 2, np.float32), True),
+    (lambda: np.full(6, 2, np.float32).reshape(2, 3), True),  # a view of what only it looks into
+    (lambda: np.full((3, 3), 2, np.float32)[:2], False),
+    (lambda: np.full((3, 2), 2, np.float32).T, False),  # not laid out as the leaf is
+], ids=["array", "view", "piece", "turned"])
+def test_a_gradient_that_nobody_else_holds_is_not_copied(declare, made, kept, anomaly):
+    places = []
+
+    def rule():
+        pair = made(), made()
+        places.extend(a.ctypes.data for a in pair)
+        return pair
+    found = given_by(declare, rule, anomaly)
+    assert [a.ctypes.data == place for a, place in zip(found, places)] == [kept, kept]
+    assert all((a == 2).all() and a.flags.c_contiguous for a in found)
+
+
+@pytest.mark.parametrize("anomaly", [False, True], ids=["plain", "general"])
+@pytest.mark.parametrize("made", [lambda a: (a, a), lambda a: (a.reshape(3, 2).reshape(2, 3), a), lambda a: (a[:], a[:])],
+                         ids=["one", "view", "views"])
+def test_what_a_rule_gives_to_two_leaves_is_not_shared(declare, made, anomaly):
+    x, y = given_by(declare, lambda: made(np.full((2, 3), 2, np.float32)), anomaly)
+    assert not np.shares_memory(x, y)
+
+
+def test_what_a_rule_keeps_is_not_given_away(declare):
+    mine = np.full((2, 3), 2, np.float32)
+    x, y = given_by(declare, lambda: (mine, mine[:]), False)
+    assert not np.shares_memory(x, mine) and not np.shares_memory(y, mine)
+
+
 def test_the_seed_is_not_overwritten_by_a_later_pass():
     x = ringgrad.ones(2, requires_grad=True)
     seed = ringgrad.tensor([1.0, 2.0])
