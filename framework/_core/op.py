@@ -71,6 +71,7 @@ class Op:
         self.frees = variadic  # what it saves are values, which a backward pass frees, and not just shapes and types
         self.unrolls = not variadic  # the engine's plain path may run its rules
         self.gives_away = 0  # so many outputs come first that rules do not read: they are None in a rule's `out`, and may be written over
+        self.in_float32 = None  # an op that gives for half precision what this one gives for it in float32: for autocast on a GPU, in place of a cast
         self.writer = None  # writer(target, *others, **attrs) writes the result over an array where it can, and says whether it did
         self.lists = variadic or several  # run_plain's way may be taken for its list of inputs or outputs
         self.rules_take_tensors = False  # saved values come to its rules as Tensors even when the pass is not recorded

@@ -70,6 +70,8 @@ def _run(op, inputs, attrs):
     if policy == "gates" and not recurrent:
         return op.apply(inputs, attrs)
     target = _target(policy, inputs, device_type)
+    if op.in_float32 is not None and device_type == "cuda" and target is _dtypes.float32 and _dtypes.is_half(inputs[0]._data.dtype):
+        return op.in_float32.apply((inputs[0], *[_cast(t, target, device_type) for t in inputs[1:]]), attrs)
     result = op.apply(tuple([_cast(t, target, device_type) for t in inputs]), attrs)
     return _recurrent_types(op, inputs, attrs, result, target, policy) if recurrent and device_type == "cpu" else result
 
