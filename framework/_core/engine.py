@@ -12,7 +12,7 @@ import numpy as np
 
 from .._state import state
 from .broadcasting import unbroadcast
-from .gradients import accumulate, as_tensors, replaced, run_hooks
+from .gradients import accumulate, as_tensors, replaced, run_hooks, total
 from .graph import NO_GRAD_VIEW, Node, Pick, refresh_view
 from .quiet import OFF, restore, silence
 from .recording import F32, F64
@@ -115,14 +115,14 @@ class _Pass:
         if isinstance(edge, Tensor):
             if g is not None:
                 held = self.sums.get(edge)
-                self.sums[edge] = g if held is None else held + g
+                self.sums[edge] = g if held is None else total(held, g)
             left = self.arrivals[edge] = self.arrivals[edge] - 1
             if not left and edge in self.sums:
                 self.finish_leaf(edge, self.sums.pop(edge))
         elif g is not None and (self.needed is None or edge in self.needed):
             seq = edge.seq
             if seq in self.nodes:
-                self.pending[seq] = self.pending[seq] + g
+                self.pending[seq] = total(self.pending[seq], g)
             else:
                 self.nodes[seq], self.pending[seq] = edge, g
                 heappush(self.heap, -seq)
@@ -262,7 +262,7 @@ class _Pass:
             self.nodes[seq], self.pending[seq] = target, [None] * len(target.shapes[-1])
             heappush(self.heap, -seq)
         held = self.pending[seq][node.index]
-        self.pending[seq][node.index] = g if held is None else held + g
+        self.pending[seq][node.index] = g if held is None else total(held, g)
 
     def see_gradient(self, node, g):
         """Hooks of the tensor that this node made, capture for autograd.grad, then hooks of the node.  None when the pass ends here.

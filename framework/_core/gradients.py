@@ -1,5 +1,6 @@
 """Gradients on their way: into `.grad`, and past the hooks that may see or replace them."""
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -7,6 +8,7 @@ from .._backends import BACKENDS
 from .._backends.sparse_ import SparseArray
 from .tensor import Tensor, wrap
 
+SUMS: dict[type, Any] = {}  # array type -> function(held, g): how gradients are added on a GPU, put here by kernels/layout.py
 _MINE = 3  # references to a gradient that only this engine holds: the caller's variable, the parameter, getrefcount's argument
 
 
@@ -34,6 +36,12 @@ def _owned(g):
     """Whether nobody but `g` looks into its memory, all of which it is."""
     base = g.base
     return base is None or getattr(base, "nbytes", None) == g.nbytes and sys.getrefcount(base) <= _MINE
+
+
+def total(held, g):
+    """held + g."""
+    add = SUMS.get(type(held))
+    return held + g if add is None else add(held, g)
 
 
 def _beside(g, want):

@@ -40,7 +40,7 @@ def apply_inplace(op, target, others, attrs):
         return _take_over(op, target, op.elsewhere(inputs, attrs))
     _check_fits(op, target, result)
     if records:
-        kept = [converted[0].copy(), *converted[1:]] if op.inputs[0] in op.slots else converted
+        kept = [_copied(backend, converted[0]), *converted[1:]] if op.inputs[0] in op.slots else converted
         fresh = wrap(target._data)
         fresh._cell = target._cell
         record(op, inputs, raw, kept, fresh, attrs, overwrites=True)
@@ -52,6 +52,10 @@ def apply_inplace(op, target, others, attrs):
         if state.saved_hooks:
             pack_saved(node, inputs)
     return target
+
+
+def _copied(backend, array):
+    return array.copy(order="K") if backend.name == "cupy" else array.copy()  # images keep their channels last
 
 
 def _written_at_once(op, raw, attrs):

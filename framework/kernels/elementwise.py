@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from ..ops._layout import channels_last, dense
+from ..ops._layout import channels_last, dense, turned
 from .family import CODES, SCALARS, TYPES
 
 THREADS, MAX_BLOCKS = 256, 1 << 16
@@ -21,17 +21,19 @@ BLOCK = (THREADS,)
 REPEATED = r"""
 #ifndef REPEATED
 #define REPEATED
-// An input that is repeated or lies in pieces: element i is p[i / inner % size * step + i % inner * unit].
-template <class T, class I> struct Repeated { const T* p; I inner, size, step, unit; };
-template <class T, class I> __device__ inline I place(const Repeated<T, I>& r, I i) {
+// An input that is repeated or lies in pieces: element i is p[i / inner % size * step + i % inner * unit], or, where each piece is repeated `size`
+// times before the next one comes, p[i / inner / size * step + i % inner * unit].
+template <class T, class I, bool EACH> struct Repeated { const T* p; I inner, size, step, unit; };
+template <class T, class I, bool EACH> __device__ inline I place(const Repeated<T, I, EACH>& r, I i) {
     const I block = i / r.inner;
-    return block % r.size * r.step + (i - block * r.inner) * r.unit;
+    return (EACH ? block / r.size : block % r.size) * r.step + (i - block * r.inner) * r.unit;
 }
 // Whether 16 bytes of elements that begin at a multiple of `wide` are neighbours in memory, at a place where 16 bytes may be read.
-template <class T, class I> __device__ inline bool packs(const Repeated<T, I>& r, unsigned wide) {
+template <class T, class I, bool EACH> __device__ inline bool packs(const Repeated<T, I, EACH>& r, unsigned wide) {
     return r.unit == 1 && r.inner % wide == 0 && r.step % wide == 0 && ((unsigned long long)r.p & 15) == 0;
 }
-template <class T, class I, class P> __device__ inline void read(const Repeated<T, I>& r, P& pack, I i, unsigned wide, bool packed) {
+template <class T, class I, bool EACH, class P>
+__device__ inline void read(const Repeated<T, I, EACH>& r, P& pack, I i, unsigned wide, bool packed) {
     if (packed) pack = *(const P*)(r.p + place(r, i));
     else if (r.inner % wide) for (unsigned j = 0; j < wide; ++j) pack.v[j] = r.p[place(r, (I)(i + j))];
     else { const T* at = r.p + place(r, i); for (unsigned j = 0; j < wide; ++j) pack.v[j] = at[j * r.unit]; }
@@ -57,7 +59,8 @@ TEMPLATE = """{header}{repeated}extern "C" __global__ void {name}({parameters}) 
     for (long long i = done + first; i < n; i += step) {result}_p[i] = ({storage})compute({one});
 }}
 """
-ONCE, WHOLE, NUMBER = 1 << 31, "a", "n"  # an `inner` that no index below 2^31 reaches; letters of a pattern, beside "b" and "B" for what is repeated
+ONCE, WHOLE, NUMBER = 1 << 31, "a", "n"  # an `inner` that no index below 2^31 reaches; letters of a pattern, beside those in INDEXES
+INDEXES = {"b": "unsigned", "B": "long long", "e": "unsigned", "E": "long long"}  # what is repeated as a whole (b), or piece by piece (e)
 EVERY = {}  # bodies by name
 
 
@@ -65,7 +68,8 @@ class Body:
     """CUDA bodies of an op or of a rule: `source` is their text for a type and a pattern, calling one runs it.
 
     inputs, numbers: names;  choice: the attribute that chooses among `texts`, a dict, or None;  result: the variable that a body assigns
-    pattern: a letter for each input: a, of the result's shape and contiguous; b, repeated or in pieces; B, the same beyond 2^31 elements; n, a number
+    pattern: a letter for each input: a, of the result's shape and contiguous; b, repeated or in pieces; e, in pieces of which each is repeated;
+             B and E, the same beyond 2^31 elements; n, a number
     """
 
     def __init__(self, name, texts, inputs, attrs, result):
@@ -85,13 +89,14 @@ class Body:
         storage, compute, header = TYPES[dtype]
         r, wide, kinds = self.result, {"float64": 2, "float32": 4}.get(dtype, 8), dict(zip(self.inputs, pattern or self.plain))
         whole = [n for n, k in kinds.items() if k == WHOLE]
-        spread = {n: "unsigned" if k == "b" else "long long" for n, k in kinds.items() if k in "bB"}
+        spread = {n: INDEXES[k] for n, k in kinds.items() if k in INDEXES}
+        types = {n: f"{storage}, {i}, {'true' if kinds[n] in 'eE' else 'false'}" for n, i in spread.items()}
         numbers = [n for n, k in kinds.items() if k == NUMBER]
         parameters = {WHOLE: f"const {storage}* __restrict__ {{0}}_p", NUMBER: f"{compute} {{0}}_n"}
         places = f"const {storage}* __restrict__ {{0}}_p, long long {{0}}_inner, long long {{0}}_size, long long {{0}}_step, long long {{0}}_unit"
         listed = [parameters.get(k, places).format(n) for n, k in kinds.items()]
         listed += [f"{storage}* __restrict__ {r}_p", "long long n"] + [f"{compute} {a}" for a in self.numbers]
-        prepare = "".join(f"const Repeated<{storage}, {i}> {n}_r = {{{n}_p, ({i}){n}_inner, ({i}){n}_size, ({i}){n}_step, ({i}){n}_unit}}; "
+        prepare = "".join(f"const Repeated<{types[n]}> {n}_r = {{{n}_p, ({i}){n}_inner, ({i}){n}_size, ({i}){n}_step, ({i}){n}_unit}}; "
                           f"const bool {n}_k = packs({n}_r, {wide}); " for n, i in spread.items())
         packs = "".join(f"const Pack {n}_v = ((const Pack*){n}_p)[k]; " for n in whole)
         packs += "".join(f"Pack {n}_v; read({n}_r, {n}_v, ({i})(k * {wide}), {wide}, {n}_k); " for n, i in spread.items())
@@ -109,8 +114,9 @@ class Body:
         first, given, pattern, kind = inputs[0], inputs, self.plain, xp.ndarray
         for a in inputs:
             if a.__class__ is not kind or a.dtype is not first.dtype or a.shape != first.shape or not a.flags.c_contiguous:
-                if a.__class__ is kind and not a.flags.c_contiguous and channels_last(a):
-                    return self._channels_last(xp, inputs, attrs, a.ndim)
+                for b in inputs:
+                    if b.__class__ is kind and not b.flags.c_contiguous and channels_last(b) and b.ndim == _rank(kind, inputs):
+                        return self._channels_last(xp, inputs, attrs, b.ndim)
                 described = _described(kind, inputs)
                 if described is None:
                     return None
@@ -135,17 +141,19 @@ class Body:
 
     def _channels_last(self, xp, inputs, attrs, ndim):
         """The result on images of which one has its channels last; so has the result."""
-        turned = [xp.moveaxis(dense(xp, a, True) if a.shape == inputs[0].shape else a, 1, -1)
-                  if type(a) is xp.ndarray and a.ndim == ndim else a for a in inputs]
-        if any(type(a) is xp.ndarray and 0 < a.ndim < ndim for a in inputs):  # which has no channels to move
-            return None
-        out = self(xp, turned, attrs)
+        shape = max((a.shape for a in inputs if type(a) is xp.ndarray and a.ndim == ndim), key=math.prod)  # the others are repeated
+        out = self(xp, [turned(xp, dense(xp, a, True) if a.shape == shape and 0 not in a.strides else a, ndim)
+                        if type(a) is xp.ndarray and a.ndim else a for a in inputs], attrs)
         return None if out is None else xp.moveaxis(out, -1, 1)
 
     def _compiled(self, xp, pattern, code, choice):
         module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=("-std=c++17",))
         function = self.functions[pattern, code, choice, xp] = module.get_function(self.kernel_name(CODES[code], pattern, choice))
         return function
+
+
+def _rank(kind, inputs):
+    return max([a.ndim for a in inputs if a.__class__ is kind])
 
 
 @functools.lru_cache(1 << 14)
@@ -194,22 +202,17 @@ def _places(shape, own, strides, itemsize):
     total, steps = math.prod(shape), tuple([s // itemsize for s in strides])
     if own == shape and all(s == math.prod(own[k + 1:]) for k, (n, s) in enumerate(zip(own, steps)) if n > 1):
         return WHOLE, ()
-    found = places(shape, own, steps)
+    found, letter = places(shape, own, steps), "b"
+    if found is None:
+        found, letter = places_of_pieces(shape, own, steps), "e"
     reach = sum((n - 1) * s for n, s in zip(own, steps))
-    return found and ("b" if total < ONCE and reach < ONCE else "B", found)
+    return found and (letter if total < ONCE and reach < ONCE else letter.upper(), found)
 
 
 @functools.lru_cache(4096)
 def places(shape, own, steps):
     """(inner, size, step, unit) of what is broadcast from dimensions `own`, with elements `steps` apart along each, to `shape`; else None."""
-    total, runs = math.prod(shape), []
-    for n, step in zip(shape, [0] * (len(shape) - len(own)) + [0 if n == 1 else s for n, s in zip(own, steps)]):
-        if n == 1:
-            continue
-        if runs and runs[-1][1] == step * n:
-            runs[-1] = runs[-1][0] * n, step
-        else:
-            runs.append((n, step))
+    total, runs = math.prod(shape), _runs(shape, own, steps)
     if any(step < 0 for _, step in runs) or len(runs) > 3 or len(runs) == 3 and runs[0][1]:
         return None
     if not runs or len(runs) == 1 and not runs[0][1]:
@@ -220,6 +223,29 @@ def places(shape, own, steps):
         (m, step), (n, unit) = runs[-2:]
         found = n, m, step, unit
     return tuple(map(np.int64, found))
+
+
+@functools.lru_cache(4096)
+def places_of_pieces(shape, own, steps):
+    """The same where each piece is repeated before the next one comes: an image's channels, channels last, for all its pixels; else None."""
+    runs = _runs(shape, own, steps)
+    if len(runs) != 3 or runs[1][1] or any(step < 0 for _, step in runs):
+        return None
+    (_, step), (size, _), (inner, unit) = runs
+    return tuple(map(np.int64, (inner, size, step, unit)))
+
+
+def _runs(shape, own, steps):
+    """[(elements, step), ...]: dimensions that can be walked as one, joined."""
+    runs = []
+    for n, step in zip(shape, [0] * (len(shape) - len(own)) + [0 if n == 1 else s for n, s in zip(own, steps)]):
+        if n == 1:
+            continue
+        if runs and runs[-1][1] == step * n:
+            runs[-1] = runs[-1][0] * n, step
+        else:
+            runs.append((n, step))
+    return runs
 
 
 @functools.cache

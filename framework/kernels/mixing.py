@@ -1,10 +1,12 @@
 """Resizing and uneven averages: elements along up to three axes made of neighbours, in one launch.  See family.py for the words of the text.
 
-The gradient is the same kernel with the turned shares: gathered, without atomics.  Windows of many elements go axis by axis.
+The gradient is the same kernel with the turned shares: gathered, without atomics.  Windows of many elements go axis by axis, and so do volumes with
+their channels last; images with their channels last are walked along these, and keep them so.
 """
 import math
 
 from .._backends.uploads import upload
+from ..ops._layout import as_it_lies, lies_last
 from ..ops.mixing import mix, pick
 from .family import I32, I64, Family, number
 
@@ -67,11 +69,13 @@ def _all_at_once(xp, x, shares, axis):
 
 def _kernel(op):
     def kernel(xp, x, shares, axis):
+        if axis == 2 and axis + len(shares) == x.ndim and lies_last(x):
+            return xp.moveaxis(kernel(xp, as_it_lies(xp, x, True), shares, 1), -1, 1)
         rest = x.shape[axis + len(shares):]
         old, new = (math.prod([getattr(s, name) for s in shares]) * math.prod(rest) for name in ("old", "new"))
-        if not FAMILY.takes(x) or len(shares) + (len(rest) > 0) > 3 or max(old, new) >= 2**31:
+        if not FAMILY.takes(x) or len(shares) > 3 or max(old, new) >= 2**31:
             return op.formula(xp, x, shares, axis)
-        if math.prod(s.weights.shape[1] for s in shares) <= MOST:
+        if math.prod(s.weights.shape[1] for s in shares) <= MOST and len(shares) + (len(rest) > 0) <= 3:
             return _all_at_once(xp, x, shares, axis)
         for a, s in enumerate(shares, axis):
             x = _all_at_once(xp, x, (s,), a)
@@ -83,3 +87,5 @@ def register():
     """Put the kernel in the place of the formulas on CuPy arrays."""
     mix.kernel("cupy")(_kernel(mix))
     pick.kernel("cupy")(_kernel(pick))
+    for op in (mix, pick):  # rules that give halves to the kernel as they are
+        op.kernel("cupy", vjp="x")(op.rules[0].fn)

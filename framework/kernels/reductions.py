@@ -7,9 +7,10 @@ launch, always in the same order.  Axes that are no neighbours are reduced one r
 import functools
 import math
 
+from ..ops._parts import reduced_size, spread
 from ..ops.extrema import _refuse_empty, amax, amin
 from ..ops.reductions import mean, prod, std, sum_, var, vector_norm
-from .family import I64, Family, flat_grid, number
+from .family import I64, SCALARS, Family, flat_grid, number
 
 KINDS = {  # start, what an element (v, about the centre c) counts as, and how two are combined
     "sum": ("0", "v", "a + b"),
@@ -313,6 +314,12 @@ def mean_forward(xp, x, axis=None, keepdims=False):
     return mean.formula(xp, x, axis, keepdims) if out is None else out
 
 
+def mean_backward(xp, g, x_shape, axis):
+    """The gradient of `mean`, a view: halves are divided in float32 before they are repeated."""
+    share = g.astype(SCALARS.get(g.dtype.char, g.dtype), copy=False) / (reduced_size(x_shape, axis) or 1)
+    return spread(xp, share.astype(g.dtype, copy=False), x_shape, axis)
+
+
 def _variance(xp, x, axis, correction, keepdims):
     """In the type that kernels compute in: the mean in one pass, squares about it in the next; None where the kernels do not take it."""
     if not FAMILY.takes(x):
@@ -348,6 +355,7 @@ def register():
     for op, kind, check in ((sum_, "sum", None), (prod, "product", None), (amax, "largest", "amax"), (amin, "smallest", "amin")):
         op.kernel("cupy")(_plain(op, kind, check))
     mean.kernel("cupy")(mean_forward)
+    mean.kernel("cupy", vjp="x")(mean_backward)
     var.kernel("cupy")(var_forward)
     std.kernel("cupy")(std_forward)
     vector_norm.kernel("cupy")(norm_forward)

@@ -152,3 +152,5 @@ def register():
     align_regions.kernel("cupy")(align_forward)
     spread_regions.kernel("cupy")(spread_forward)
     region_maxima.kernel("cupy")(maxima_forward)
+    for op in (align_regions, spread_regions):  # rules that give halves to kernels as they are
+        op.kernel("cupy", vjp="x")(op.rules[0].fn)

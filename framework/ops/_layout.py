@@ -23,11 +23,27 @@ def channels_last(a):
     return a.ndim > 2 and not a.flags.c_contiguous and is_dense(a, True)
 
 
+def lies_last(a):
+    """Whether an image's channels are neighbours in memory: one with the channels last, or some of the channels of one."""
+    return a.ndim > 2 and not a.flags.c_contiguous and a.strides[1] == a.itemsize and a.shape[1] > 1 and 0 not in a.strides
+
+
 def dense(xp, a, last):
     """`a` itself where it is dense in this order, else a copy that is."""
     if a.flags.c_contiguous if not last else is_dense(a, True):
         return a
     return xp.moveaxis(xp.ascontiguousarray(xp.moveaxis(a, 1, -1)), -1, 1) if last else xp.ascontiguousarray(a)
+
+
+def as_it_lies(xp, a, last):
+    """`a`, a copy of it where it is not dense in this order, in the shape of its memory: (N, *sizes, C) where channels come last."""
+    a = dense(xp, a, last)
+    return xp.moveaxis(a, 1, -1) if last else a
+
+
+def turned(xp, a, ndim):
+    """What is broadcast to an image of `ndim` dimensions, with the channels' dimension last: a view."""
+    return xp.moveaxis(a if a.ndim == ndim else a.reshape((1,) * (ndim - a.ndim) + a.shape), 1, -1)
 
 
 def empty(xp, shape, dtype, last):

@@ -22,7 +22,7 @@ def sum_type(x):
     return np.int64 if x.dtype.kind in WHOLE else None
 
 
-@op(promote=same, broadcasts=False)
+@op(promote=same, broadcasts=False, half=True)
 def sum_(xp, x, axis: tuple = None, keepdims: bool = False):
     """The sum; of integers and bools, in int64."""
     return xp.sum(x, axis, dtype=sum_type(x), keepdims=keepdims)

@@ -135,7 +135,9 @@ ROWS += [  # bodies of elementwise ops, on what is repeated or in pieces
         ("squared_difference_ab_{dtype}", "squared_difference_dy_aab_{dtype}"), scale=8, dtypes=TWO),
     Row("a number", lambda x, y: ops.lerp(x, y, 0.3), [[(3, 5), (3, 5)]], ("lerp_aan_{dtype}",), dtypes=("float64", "float32")),
     Row("turned", lambda x, y: ops.squared_difference(x.t(), y), [[(3, 5), (5, 3)]], ("squared_difference_ba_{dtype}",), dtypes=TWO),
-    Row("rows and columns of three dimensions", lambda x, y: ops.squared_difference(x, y), [[(2, 3, 4), (2, 1, 4)]], (), scale=4),
+    Row("rows that are repeated one by one", lambda x, y: ops.squared_difference(x, y), [[(2, 3, 4), (2, 1, 4)], [(3, 5, 16), (3, 1, 16)]],
+        ("squared_difference_ae_{dtype}", "squared_difference_dy_aae_{dtype}"), scale=8, dtypes=TWO),
+    Row("rows and columns of four dimensions", lambda x, y: ops.squared_difference(x, y), [[(2, 3, 4, 2), (2, 1, 4, 1)]], (), scale=4),
     *[Row(f"gelu, {kind}", lambda x, kind=kind: F.gelu(x, kind), [[(3, 5)], [(64,)]],
           (f"gelu_{kind}_{{dtype}}", f"gelu_dx_{kind}_{{dtype}}"), dtypes=TWO)
       for kind in ("none", "tanh")],

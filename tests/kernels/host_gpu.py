@@ -26,6 +26,7 @@ __name__ = "cupy.host_gpu"  # in tracebacks these frames are CuPy's
 HERE = Path(__file__).parent / "host"
 TIMEOUT_S = 180
 ERRORS = {1: "a barrier was not reached by all threads of its block or warp", 2: "the grid or block is empty or too large"}
+KEEP_ORDER = {"asarray", "array", "copy", "zeros_like", "ones_like", "full_like"}  # CuPy's other functions make row-major results, NumPy's do not
 STRIDED = ["i8"] * 4  # what follows an array that need not be contiguous: how it lies (kernels/elementwise.py)
 CODES = {"float16": "f2", "bfloat16": "bf", "float32": "f4", "float64": "f8", "bool": "b1"}
 
@@ -46,6 +47,13 @@ class DeviceArray(np.ndarray):
     def get(self):
         """The values as a plain array."""
         return self.view(np.ndarray).copy()
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **kwargs):
+        plain = [a.view(np.ndarray) if isinstance(a, DeviceArray) else a for a in inputs]
+        if out is None:
+            return on_device(row_major(getattr(ufunc, method)(*plain, **kwargs)), type(self))
+        getattr(ufunc, method)(*plain, out=tuple([o.view(np.ndarray) for o in out]), **kwargs)
+        return out[0] if len(out) == 1 else out
 
 
 class Device:
@@ -75,6 +83,13 @@ def on_device(value, kind=DeviceArray):
     return np.asarray(value).view(kind) if isinstance(value, (np.ndarray, np.generic)) else value
 
 
+def row_major(value):
+    """NumPy's new arrays in the order in which CuPy makes them."""
+    if isinstance(value, (tuple, list)):
+        return type(value)([row_major(v) for v in value])
+    return np.ascontiguousarray(value) if isinstance(value, np.ndarray) and value.flags.owndata and value.ndim else value
+
+
 class device:  # noqa: N801 - used like a module
     """NumPy's functions on DeviceArrays, and RawModule."""
 
@@ -90,7 +105,8 @@ class device:  # noqa: N801 - used like a module
             return value
 
         def call(*args, **kwargs):
-            return on_device(value(*args, **kwargs))
+            result = value(*args, **kwargs)
+            return on_device(result if name in KEEP_ORDER else row_major(result))
         if isinstance(value, np.ufunc):
             call.at = value.at
         return call
