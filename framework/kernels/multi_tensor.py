@@ -23,8 +23,7 @@ TEXT = r"""
     i64 from = (i64)blocks[2 * blockIdx.x + 1] * CHUNK_OF, to = min(from + (i64)CHUNK_OF, sizes[t]); \
     for (i64 i = from + threadIdx.x; i < to; i += blockDim.x)
 
-// What gradients are multiplied by: 1 / scale and the factor of clipping, each where there is one.  skip: an inf was found
-__device__ inline A times(const A* scale, const A* factor) { return (factor ? *factor : (A)1) / (scale ? *scale : (A)1); }
+__device__ inline A or_one(const A* value) { return value ? *value : (A)1; }
 
 // One more step on every counter, unless an inf was found; steps: what they are then.
 KERNEL advance_steps(const u64* counters, A* steps, i64 n, const A* found) {
@@ -39,13 +38,14 @@ KERNEL advance_steps(const u64* counters, A* steps, i64 n, const A* found) {
 KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const double* numbers, const A* gain, int nesterov, int maximize,
                 const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
-    A rate = (A)numbers[0], momentum = (A)numbers[1], decay = (A)numbers[2], by = times(scale, factor);
+    A rate = (A)numbers[0], momentum = (A)numbers[1], decay = (A)numbers[2], unscale = 1 / or_one(scale), by = or_one(factor);
     EACH_OF_CHUNK(i) {
         T* p = (T*)row[0];
         S* velocity = (S*)row[2];
         S* master = (S*)row[5];
-        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * by;
+        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * unscale;
         if (scale) ((T*)row[1])[i] = (T)g;  // unscaled, as torch leaves it
+        g *= by;
         g = (maximize ? -g : g) + decay * w;
         if (velocity) {
             A v = momentum * (A)velocity[i] + gain[t] * g;
@@ -64,7 +64,7 @@ KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const do
                  const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
     double beta1 = numbers[1], beta2 = numbers[2];
-    A rate = (A)numbers[0], eps = (A)numbers[3], decay = (A)numbers[4], by = times(scale, factor);
+    A rate = (A)numbers[0], eps = (A)numbers[3], decay = (A)numbers[4], unscale = 1 / or_one(scale), by = or_one(factor);
     A r1 = (A)(1 - beta1), r2 = (A)(1 - beta2), b2 = (A)beta2;
     double count = (double)steps[blocks[2 * blockIdx.x]];
     A size = (A)(rate / (1 - pow(beta1, count))), root = (A)sqrt(1 - pow(beta2, count));
@@ -74,8 +74,9 @@ KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const do
         S* square = (S*)row[3];
         S* peak = (S*)row[4];
         S* master = (S*)row[5];
-        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * by;
+        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * unscale;
         if (scale) ((T*)row[1])[i] = (T)g;  // unscaled, as torch leaves it
+        g *= by;
         if (decoupled) w *= 1 - rate * decay;
         g = maximize ? -g : g;
         if (!decoupled) g += decay * w;
@@ -91,10 +92,10 @@ KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const do
     }
 }
 
-// parts[block]: the sum of squares of a chunk of gradients
-KERNEL squares(const u64* table, const i64* sizes, const int* blocks, A* parts) {
-    A s = 0;
-    { EACH_OF_CHUNK(i) { A g = (A)((const T*)row[1])[i]; s += g * g; } }
+// parts[block]: the sum of squares of a chunk of gradients, divided by the loss scale where there is one
+KERNEL squares(const u64* table, const i64* sizes, const int* blocks, A* parts, const A* scale) {
+    A s = 0, unscale = 1 / or_one(scale);
+    { EACH_OF_CHUNK(i) { A g = (A)((const T*)row[1])[i] * unscale; s += g * g; } }
     s = row_sum(s);
     if (threadIdx.x == 0) parts[blockIdx.x] = s;
 }
@@ -152,10 +153,10 @@ class Table:
         self.addresses, self.count = addresses.tobytes(), len(blocks)
         self.table, self.sizes, self.blocks = (constant(xp, a.reshape(-1)) for a in (addresses, sizes, blocks))
 
-    def launch(self, xp, kernel, *arguments):
-        """One block per chunk."""
+    def launch(self, xp, kernel, *arguments, families=None):
+        """One block per chunk.  families: of kernels for states of the arrays' type, and of a wider one."""
         if self.count:
-            family = WIDE if self.wide else FAMILY
+            family = (families or (FAMILY, WIDE))[self.wide]
             family.launch(xp, kernel, self.like, (self.count,), (THREADS,), self.table, self.sizes, self.blocks, *arguments)
 
 
@@ -198,11 +199,14 @@ def advance_steps(xp, like, counters, found=None):
     return steps
 
 
-def norm_and_factor(xp, gradients, max_norm):
-    """(norm of all gradients, factor that brings it to max_norm): a device array of two.  gradients: contiguous, of one type."""
-    table = Table(xp, [None, gradients])
-    total, parts = xp.empty((2,), computing(gradients[0])), xp.zeros((max(1, table.count),), computing(gradients[0]))
-    table.launch(xp, "squares", parts)
+def norm_and_factor(xp, gradients, max_norm, scale=None, total=None):
+    """(norm of all gradients, factor that brings it to max_norm): a device array of two, `total` where it is given; and the gradients' table.
+
+    gradients: contiguous, of one type;  scale: a device array of one, which the gradients are multiplied by and the norm is not
+    """
+    table, kind = Table(xp, [None, gradients]), computing(gradients[0])
+    total, parts = xp.empty((2,), kind) if total is None else total, xp.zeros((max(1, table.count),), kind)
+    table.launch(xp, "squares", parts, scale)
     FAMILY.launch(xp, "norm_and_factor", gradients[0], (1,), (1024,), parts, total, I64(parts.size), computing(gradients[0]).type(max_norm))
     return total, table
 

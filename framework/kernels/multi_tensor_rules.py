@@ -2,38 +2,61 @@
 
 A body stands beside its rule (optim/_rule.py).  It works on one element: `p`, `g` and the states by the names that they have in the rule, as
 numbers that it may change, and `NAME_at` to ask whether a state is there; the rule's numbers by their names, flags as 0 and 1; and `descent`.
-The numbers are uploaded with each step, a row for every parameter, since parameters may have made different numbers of steps.
+The numbers are a row for every parameter, since parameters may have made different numbers of steps.  Where step counts are on the host, the rows
+are uploaded with each step.  Where they are on the device, as in a captured step, a second kernel makes the rows there, of a body of factors that
+stands beside the rule too: a thread for each parameter counts its step and computes in double, as Python does on the host.
 """
 import numpy as np
 
-from .._backends.uploads import upload
-from .family import SCALARS
-from .multi_tensor import CHUNK, Steps
+from .._backends.uploads import constant, upload
+from .family import I64, SCALARS, flat_grid
+from .multi_tensor import CHUNK, Steps, computing
 
 HEAD = r"""
 __device__ inline A descent(A p, A g, A weight_decay, A maximize) { return (maximize != 0 ? -g : g) + weight_decay * p; }
 __device__ inline A sign(A v) { return v > 0 ? (A)1 : v < 0 ? (A)-1 : v; }
 """
 KERNEL_TEXT = r"""
-KERNEL {name}(const u64* table, const i64* sizes, const int* blocks, const A* numbers) {{
+KERNEL {name}(const u64* table, const i64* sizes, const int* blocks, const A* numbers, const A* scale, const A* factor, const A* found) {{
+    if (found && *found != 0) return;
     const int t = blocks[2 * blockIdx.x];
     const u64* row = table + (i64)t * 6;
     const A* own = numbers + (i64)t * {count};
     const A {numbers};
+    const A unscale = 1 / (scale ? *scale : (A)1), shrink_to = factor ? *factor : (A)1;
     T* p_at = (T*)row[0];
-    const T* g_at = (const T*)row[1];
+    T* g_at = (T*)row[1];
+    S* master = (S*)row[5];
     {pointers}
     const i64 from = (i64)blocks[2 * blockIdx.x + 1] * {chunk}, to = min(from + (i64){chunk}, sizes[t]);
     for (i64 i = from + threadIdx.x; i < to; i += blockDim.x) {{
-        A p = (A)p_at[i], g = (A)g_at[i];
+        A p = master ? (A)master[i] : (A)p_at[i], g = (A)g_at[i] * unscale;
+        if (scale) g_at[i] = (T)g;  // unscaled, as torch leaves it
+        g *= shrink_to;
         {loads}
         {body}
+        if (master) master[i] = (S)p;
         p_at[i] = (T)p;
         {stores}
     }}
 }}
 """
-RULES = {}  # by name: (names of the states, names of the numbers, body)
+# counts: a row of addresses for each parameter, of its step count and what else is one number in its state
+FACTORS_TEXT = r"""
+KERNEL {name}_factors(const u64* counts, const double* options, A* numbers, i64 n, const A* found) {{
+    if (found && *found != 0) return;
+    EACH_ELEMENT(t, n) {{
+        double {options};
+        {scalars}
+        double count = (*step_at += 1);
+        double {missing};
+        {factors}
+        A* own = numbers + t * {count};
+        {stores}
+    }}
+}}
+"""
+RULES = {}  # by name: (names of the states, names of the numbers, body, Factors or None)
 
 
 class RuleSteps(Steps):
@@ -49,22 +72,48 @@ class RuleSteps(Steps):
         """It is made of RULES."""
 
 
-def kernel_text(name, states, numbers, body):
-    """The kernel of one rule."""
-    return KERNEL_TEXT.format(
+def kernel_text(name, states, numbers, body, factors):
+    """The kernel of one rule, and that of its factors."""
+    step = KERNEL_TEXT.format(
         name=name, count=len(numbers), chunk=CHUNK, body=body, numbers=", ".join(f"{n} = own[{k}]" for k, n in enumerate(numbers)),
         pointers=" ".join(f"S* {s}_at = (S*)row[{k}];" for k, s in enumerate(states, 2)),
         loads=" ".join(f"A {s} = {s}_at ? (A){s}_at[i] : (A)0;" for s in states),
         stores=" ".join(f"if ({s}_at) {s}_at[i] = (S){s};" for s in states))
+    return step if factors is None else step + factors_text(name, numbers, factors)
+
+
+def factors_text(name, numbers, factors):
+    """The kernel that makes a rule's numbers from options and step counts."""
+    scalars = ("step", *factors.scalars)
+    return FACTORS_TEXT.format(
+        name=name, count=len(numbers), factors=factors.body, options=", ".join(f"{o} = options[{k}]" for k, o in enumerate(factors.options)),
+        scalars=" ".join(f"float* {s}_at = (float*)counts[t * {len(scalars)} + {k}];" for k, s in enumerate(scalars)),
+        missing=", ".join([n for n in numbers if n not in factors.options] or ["nothing"]),
+        stores=" ".join(f"own[{k}] = (A){n};" for k, n in enumerate(numbers)))
 
 
 FAMILY = RuleSteps("multi_tensor_rules", False, ("float16", "bfloat16", "float32", "float64"))
+WIDE = RuleSteps("multi_tensor_rules_wide", True, ("float16", "bfloat16"))
 
 
-def step(xp, name, table, numbers):
-    """One launch of the rule `name`.  table: parameters, gradients and a list for each state (None where it is missing);  numbers: a list of
-    values for each parameter.
+def rows(xp, like, numbers):
+    """The numbers of a rule from the host: a list of values for each parameter."""
+    return upload(xp, np.array(numbers, SCALARS[like.dtype.char]).reshape(-1))
+
+
+def rows_on_device(xp, name, like, scalars, options, found=None):
+    """The numbers of a rule from step counts on the device, which are counted up (nothing happens where `found` is not 0).
+
+    scalars: for each parameter its step count and the rule's other scalars, float32 device arrays of one element;  options: a float64 device array
     """
-    values = upload(xp, np.array(numbers, SCALARS[table.like.dtype.char]).reshape(-1))
-    if table.count:
-        FAMILY.launch(xp, name, table.like, (table.count,), (256,), table.table, table.sizes, table.blocks, values)
+    addresses = constant(xp, np.array([[s.data.ptr for s in row] for row in scalars], np.uint64).reshape(-1))
+    values = xp.empty((len(scalars) * len(RULES[name][1]),), computing(like))
+    FAMILY.launch(xp, f"{name}_factors", like, *flat_grid(len(scalars)), addresses, options, values, I64(len(scalars)), found)
+    return values
+
+
+def step(xp, name, table, numbers, scale=None, factor=None, found=None):
+    """One launch of the rule `name`.  table: parameters, gradients, a list for each state (None where it is missing) and master weights;
+    numbers: what `rows` or `rows_on_device` made;  scale, factor, found: as in multi_tensor.py.
+    """
+    table.launch(xp, name, numbers, scale, factor, found, families=(FAMILY, WIDE))

@@ -5,7 +5,7 @@ from .. import _dtypes
 from .._backends import of_array
 from .._core.hooks import written
 from .._functional.dtypes import finfo
-from ._hyper import check_lr_size, number, scalar_state
+from ._hyper import check_lr_size, lives_on_device, number, scalar_state
 from ._rule_optimizer import RuleOptimizer
 
 __all__ = ["Adafactor"]
@@ -18,6 +18,7 @@ class Adafactor(RuleOptimizer):
     eps: (floor of the denominator, by default the machine epsilon; floor of the parameter's scale);  d: updates whose root mean square
     exceeds it are scaled down;  weight_decay: decoupled, as in AdamW;  foreach: accepted, the same update either way;  maximize: climb.
     A parameter of n dimensions (..., R, C) keeps row_var (..., R, 1) and col_var (..., 1, C); a vector keeps `variance`.
+    In a step that is to be captured the scales are scalars of the device, so that the host does not wait; else they are Python numbers.
     """
 
     def __init__(self, params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *, foreach=None, maximize=False):
@@ -54,14 +55,16 @@ class Adafactor(RuleOptimizer):
         backend = of_array(param._data)
         with backend.on_device_of(param._data):
             xp, p, g = backend.xp, _wide(param._data), _wide(grad._data)
-            step_size = max(eps2, _rms(xp, p)) * min(lr, 1 / count**0.5)
+            on_device = lives_on_device(group, param)
+            larger, smaller, rms = (xp.maximum, xp.minimum, _rms_on_device) if on_device else (max, min, _rms)
+            step_size = larger(eps2, rms(xp, p)) * smaller(lr, 1 / count**0.5)
             if group["weight_decay"] != 0:
                 p = p * (1 - lr * group["weight_decay"])
             if group["maximize"]:
                 g = -g
             estimate = _matrix_variance(xp, g, state, kept, eps1) if g.ndim > 1 else _averaged(state["variance"], g * g, kept)
             update = g / xp.sqrt(xp.maximum(estimate, eps1 * eps1))
-            scale = step_size / max(1.0, _rms(xp, update) / group["d"])
+            scale = step_size / larger(1.0, rms(xp, update) / group["d"])
             param._data[...] = (p - update * scale).astype(param._data.dtype)
         written(param)
 
@@ -74,6 +77,11 @@ def _rms(xp, a):
     """The root of the mean square, as a Python number."""
     flat = a.reshape(-1)
     return float(xp.sqrt(xp.vdot(flat, flat))) / flat.size**0.5
+
+
+def _rms_on_device(xp, a):
+    """The root of the mean square, as a 0-d array."""
+    return xp.sqrt((a * a).mean())
 
 
 def _averaged(average, value, kept):

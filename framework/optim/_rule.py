@@ -10,9 +10,14 @@ the same formula is compiled to one loop (_compiled.py).  On CuPy it runs on who
 parameters in one launch (_one_launch.py).  With differentiable=True it runs on Tensors,
 with `ringgrad.ops` for `xp`, and is recorded.  Complex arrays are updated as pairs of real numbers, and half-precision ones are computed
 in float32.
+
+Where step counts live on the device, what a rule takes as numbers is computed there too: a body of factors in CUDA C says how.  In it the names of
+`options` (an option of the group, or half of one: see PAIRS) are numbers, and so is `count`, the number of this step; the `scalars`, other
+entries of a parameter's state of one number, are float pointers named NAME_at.  It sets every number of the rule that is no option.
 """
 import functools
 import inspect
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +34,23 @@ SMALL = 4096  # elements: up to here a compiled loop saves less than its call co
 MANY, ENOUGH = 64, 1 << 16  # parameters, and elements of all of them, from which on one compiled loop runs over all
 
 
+PAIRS = {"beta1": ("betas", 0), "beta2": ("betas", 1), "fall": ("etas", 0), "rise": ("etas", 1), "lowest": ("step_sizes", 0),
+         "highest": ("step_sizes", 1)}  # options of a group that are two numbers, and their names in rules
+
+
+class Factors(NamedTuple):
+    """How the numbers of a rule are computed on the device."""
+
+    body: str
+    options: tuple
+    scalars: tuple
+
+    def read(self, group):
+        """The options of a group; a learning rate that is a tensor stays one."""
+        found = [group[PAIRS[name][0]][PAIRS[name][1]] if name in PAIRS else group[name] for name in self.options]
+        return tuple(found)
+
+
 def descent(p, g, weight_decay, maximize):
     """The gradient that a rule descends: negated to maximize, with the gradient weight_decay * p of the L2 penalty added."""
     if maximize:
@@ -39,14 +61,15 @@ def descent(p, g, weight_decay, maximize):
 class Rule:
     """A formula that can be applied to a parameter.  See the head of this file."""
 
-    def __init__(self, formula, cuda=None):
+    def __init__(self, formula, cuda=None, factors="", options=None, scalars=()):
         self.formula, self.name, self.__doc__, self.cuda = formula, formula.__name__, formula.__doc__, cuda
+        self.factors = None if options is None else Factors(factors, tuple(options), tuple(scalars))
         parameters = list(inspect.signature(formula).parameters.values())[1:]
         self.arrays = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self.numbers = tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
         self._loops = {}
         if cuda is not None:
-            multi_tensor_rules.RULES[self.name] = self.arrays[2:], self.numbers, cuda
+            multi_tensor_rules.RULES[self.name] = self.arrays[2:], self.numbers, cuda, self.factors
 
     def __call__(self, param, grad, *states, **numbers):
         """Update the tensor `param` and its state.  states: tensors, None where a variant has none."""
@@ -152,9 +175,13 @@ class Rule:
         return self._loops[absent]
 
 
-def rule(formula=None, *, cuda=None):
-    """Decorator: make a Rule.  cuda: its body in CUDA C, for one launch over all parameters (kernels/multi_tensor_rules.py)."""
-    return functools.partial(Rule, cuda=cuda) if formula is None else Rule(formula)
+def rule(formula=None, *, cuda=None, factors="", options=None, scalars=()):
+    """Decorator: make a Rule.  cuda: its body in CUDA C, for one launch over all parameters (kernels/multi_tensor_rules.py);  factors, options,
+    scalars: how its numbers come from step counts on the device, see the head of this file.
+    """
+    if formula is None:
+        return functools.partial(Rule, cuda=cuda, factors=factors, options=options, scalars=scalars)
+    return Rule(formula)
 
 
 def _partition(pairs):

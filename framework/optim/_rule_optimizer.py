@@ -1,10 +1,10 @@
 """What the optimizers here share: their `step` is an update rule applied to one parameter after another."""
 from .._backends.sparse_ import SparseArray
 from .._core.modes import enable_grad, no_grad, set_grad_enabled
-from . import _one_launch
+from . import _clip_in_step, _one_launch
 from ._hyper import advance, check_fused
 from ._master_weights import has_master, update_through_master
-from ._multi_tensor import takes_scale
+from ._on_device import takes_scale
 from .optimizer import Optimizer
 
 
@@ -16,6 +16,8 @@ class RuleOptimizer(Optimizer):
     """
 
     _calls = None  # of rules, gathered while a group is updated in one launch
+    _factor = None  # of clip_in_step, for the length of a step: a 0-d tensor
+    total_norm = None  # of all gradients in the last step, where it clips
     _step_supports_amp_scaling = False  # a GradScaler leaves the division by the scale to `step`: with fused=True
 
     def step(self, closure=None):
@@ -29,20 +31,36 @@ class RuleOptimizer(Optimizer):
                 loss = closure()
         if self._step_supports_amp_scaling and not takes_scale(self) and not self._unscale():
             return loss
-        with set_grad_enabled(self.defaults.get("differentiable", False)):
-            for group in self.param_groups:
-                if group.get("fused"):
-                    check_fused(group["params"])
-                self.update_group(group)
+        groups = self.param_groups
+        if groups and _clip_in_step.MOST in groups[0]:
+            self._factor = _clip_in_step.factor_of(self)
+        try:
+            with set_grad_enabled(self.defaults.get("differentiable", False)):
+                for group in groups:
+                    if group.get("fused"):
+                        check_fused(group["params"])
+                    self.update_group(group)
+        finally:
+            self._factor = None
         return loss
+
+    def clipped(self, grad):
+        """A gradient times the factor of this step, where `clip_in_step` asked for one."""
+        return grad if self._factor is None else grad * self._factor.to(grad.device)
 
     def one_launch(self, group):
         """Whether `update_group` reads a GradScaler's scale and found_inf on the device, in the one launch that updates the group."""
-        return False
+        return _one_launch.takes_group(self, group)
+
+    def rule_of(self, group):
+        """(rule, names of the states it takes) of a step that is one rule; (None, ()) for any other."""
+        return None, ()
 
     def update_group(self, group):
         """Update the parameters of a group that have a gradient: on a GPU in one launch, where the rule has a body for that."""
-        self._calls = _one_launch.gathering(group)
+        if _one_launch.step(self, group):
+            return
+        self._calls = None if self.rule_of(group)[0] is None else _one_launch.gathering(group)
         try:
             for p in group["params"]:
                 grad = p.grad
@@ -58,12 +76,14 @@ class RuleOptimizer(Optimizer):
         if has_master(p, group):
             gathered, self._calls = self._calls, None  # the rounding comes right behind the rule
             try:
-                update_through_master(self, p, grad, group)
+                update_through_master(self, p, self.clipped(grad), group)
             finally:
                 self._calls = gathered
             return
         if type(grad._data) is SparseArray:
             self.check_sparse(group)
+        if self._calls is None:
+            grad = self.clipped(grad)  # else the launch does it
         state = self.state[p] if self.keeps_state(group) else {}
         if not state:
             self.init_state(state, p, group)
@@ -103,9 +123,11 @@ class RuleOptimizer(Optimizer):
         if type(grad._data) is SparseArray:
             rule.at_places(param, grad, *states, **numbers)
             return
-        if self._calls is not None and _one_launch.takes(rule, numbers):
-            self._calls.append((rule, param, grad, states, numbers))
-            return
+        if self._calls is not None:
+            if _one_launch.takes(rule, numbers):
+                self._calls.append((rule, param, grad, states, numbers))
+                return
+            grad = self.clipped(grad)
         if not group.get("differentiable"):
             rule(param, grad, *states, **numbers)
             return

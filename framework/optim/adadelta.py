@@ -13,7 +13,7 @@ __all__ = ["Adadelta", "adadelta"]
     A delta = sqrt(travelled + eps) / sqrt(square + eps) * g;
     travelled = travelled * rho + delta * delta * rate;
     p -= lr * delta;
-""")
+""", factors="rate = 1 - rho;", options=("lr", "rho", "eps", "weight_decay", "maximize"))
 def adadelta_rule(xp, p, g, square, travelled, *, lr, rho, rate, eps, weight_decay, maximize):
     """delta = g * sqrt(travelled + eps) / sqrt(square + eps);  p -= lr * delta.
 
@@ -51,6 +51,10 @@ class Adadelta(RuleOptimizer):
         state["step"] = scalar_state(0.0, group, param)
         state["square_avg"] = zeros_state(param)
         state["acc_delta"] = zeros_state(param)
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return adadelta_rule, ("square_avg", "acc_delta")
 
     def update(self, param, grad, state, group):
         """See `adadelta_rule` above."""

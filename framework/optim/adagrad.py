@@ -7,7 +7,8 @@ from ._rule_optimizer import RuleOptimizer
 __all__ = ["Adagrad", "adagrad"]
 
 
-@rule(cuda="g = descent(p, g, weight_decay, maximize); total += g * g; p -= g / (sqrt(total) + eps) * rate;")
+@rule(cuda="g = descent(p, g, weight_decay, maximize); total += g * g; p -= g / (sqrt(total) + eps) * rate;",
+      factors="rate = lr / (1 + (count - 1) * lr_decay);", options=("lr", "lr_decay", "eps", "weight_decay", "maximize"))
 def adagrad_rule(xp, p, g, total, *, rate, eps, weight_decay, maximize):
     """total += g^2;  p -= rate * g / (sqrt(total) + eps)."""
     g = descent(p, g, weight_decay, maximize)
@@ -56,6 +57,10 @@ class Adagrad(RuleOptimizer):
         """Sparse gradients move the elements that they name; weight decay would move all."""
         if group["weight_decay"]:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return adagrad_rule, ("sum",)
 
     def update(self, param, grad, state, group):
         """See `adagrad_rule` above."""

@@ -1,6 +1,6 @@
 """Adam."""
 from .._core.tensor import Tensor
-from . import _multi_tensor
+from . import _multi_tensor, _on_device
 from ._functional_form import functional_form
 from ._hyper import check_betas, check_from_zero, check_implementation, check_lr, number, scalar_state, zeros_state
 from ._rule import descent, rule
@@ -70,7 +70,7 @@ class Adam(RuleOptimizer):
 
     def one_launch(self, group):
         """Whether `update_group` updates the group in one launch on a GPU."""
-        return _multi_tensor.parameters(group)[0] is not None and not any(isinstance(b, Tensor) for b in (*group["betas"], group["weight_decay"]))
+        return _on_device.parameters(group)[0] is not None and not any(isinstance(b, Tensor) for b in (*group["betas"], group["weight_decay"]))
 
     def update_group(self, group):
         """All parameters at once on a GPU, where they allow it; else one after the other."""

@@ -12,7 +12,7 @@ __all__ = ["Adamax", "adamax"]
     mean += (g - mean) * rate1;
     largest = larger(largest * beta2, fabs(g) + eps);
     p -= mean / largest * step_size;
-""")
+""", factors="rate1 = 1 - beta1; step_size = lr / (1 - pow(beta1, count));", options=("lr", "beta1", "beta2", "eps", "weight_decay", "maximize"))
 def adamax_rule(xp, p, g, mean, largest, *, rate1, beta2, eps, step_size, weight_decay, maximize):
     """mean: moving average of g;  largest = max(beta2 * largest, |g| + eps);  p -= step_size * mean / largest.  rate1: 1 - beta1."""
     g = descent(p, g, weight_decay, maximize)
@@ -42,6 +42,10 @@ class Adamax(RuleOptimizer):
         state["step"] = scalar_state(0.0, group, param)
         state["exp_avg"] = zeros_state(param)
         state["exp_inf"] = zeros_state(param)
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return adamax_rule, ("exp_avg", "exp_inf")
 
     def update(self, param, grad, state, group):
         """See `adamax_rule` above."""

@@ -14,7 +14,10 @@ __all__ = ["ASGD", "asgd"]
     g = descent(p, g, weight_decay, maximize);
     p = p * shrink - eta * g;
     average = starts != 0 ? p : average + (p - average) * share;
-""")
+""", factors="""
+    eta = *eta_at; share = *mu_at; shrink = 1 - lambd * eta; starts = share == 1;
+    *eta_at = (float)(lr / pow(1 + lambd * lr * count, alpha)); *mu_at = (float)(1 / (count - t0 > 1 ? count - t0 : 1));
+""", options=("lr", "lambd", "alpha", "t0", "weight_decay", "maximize"), scalars=("eta", "mu"))
 def asgd_rule(xp, p, g, average, *, eta, shrink, share, starts, weight_decay, maximize):
     """p = shrink * p - eta * g;  average += share * (p - average), or p itself while averaging `starts`."""
     g = descent(p, g, weight_decay, maximize)
@@ -47,6 +50,10 @@ class ASGD(RuleOptimizer):
         state["eta"] = scalar_state(number(group["lr"], {}, param), group, param)
         state["mu"] = scalar_state(1.0, group, param)
         state["ax"] = zeros_state(param)
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return asgd_rule, ("ax",)
 
     def update(self, param, grad, state, group):
         """See `asgd_rule` above; then the rate and share of the next step."""

@@ -13,7 +13,13 @@ __all__ = ["NAdam", "nadam"]
     mean += (g - mean) * rate1;
     square = square * beta2 + g * g * rate2;
     p -= (g * grad_size + mean * mean_size) / (sqrt(square / bias2) + eps);
-""")
+""", factors="""
+    decoupled = decoupled_weight_decay; shrink = 1 - lr * weight_decay; weight_decay = decoupled != 0 ? 0 : weight_decay;
+    rate1 = 1 - beta1; rate2 = 1 - beta2; bias2 = 1 - pow(beta2, count);
+    double mu = beta1 * (1 - 0.5 * pow(0.96, count * momentum_decay)), mu_next = beta1 * (1 - 0.5 * pow(0.96, (count + 1) * momentum_decay));
+    double product = (*mu_product_at *= (float)mu);
+    grad_size = lr * (1 - mu) / (1 - product); mean_size = lr * mu_next / (1 - product * mu_next);
+""", options=("lr", "beta1", "beta2", "eps", "weight_decay", "momentum_decay", "decoupled_weight_decay", "maximize"), scalars=("mu_product",))
 def nadam_rule(xp, p, g, mean, square, *, decoupled, shrink, rate1, beta2, rate2, eps, grad_size, mean_size, bias2, weight_decay, maximize):
     """p -= (grad_size * g + mean_size * mean) / (sqrt(square / bias2) + eps), mean and square the moving averages of g and g^2.
 
@@ -55,6 +61,10 @@ class NAdam(RuleOptimizer):
         state["mu_product"] = scalar_state(1.0, group, param)
         state["exp_avg"] = zeros_state(param)
         state["exp_avg_sq"] = zeros_state(param)
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return nadam_rule, ("exp_avg", "exp_avg_sq")
 
     def update(self, param, grad, state, group):
         """See `nadam_rule` above."""

@@ -14,7 +14,13 @@ __all__ = ["RAdam", "radam"]
     mean += (g - mean) * rate1;
     square = square * beta2 + g * g * rate2;
     p -= mean * step_size * (rectified != 0 ? adaptive / (sqrt(square) + eps) + plain : 1);
-""")
+""", factors="""
+    decoupled = decoupled_weight_decay; shrink = 1 - lr * weight_decay; weight_decay = decoupled != 0 ? 0 : weight_decay;
+    rate1 = 1 - beta1; rate2 = 1 - beta2; step_size = lr / (1 - pow(beta1, count));
+    double rho_inf = 2 / (1 - beta2) - 1, bias2 = 1 - pow(beta2, count), rho = rho_inf - 2 * count * pow(beta2, count) / bias2;
+    rectified = rho > 5; plain = rho > 5 ? 0 : 1;
+    adaptive = rho > 5 ? sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) * sqrt(bias2) : 0;
+""", options=("lr", "beta1", "beta2", "eps", "weight_decay", "decoupled_weight_decay", "maximize"))
 def radam_rule(xp, p, g, mean, square, *, decoupled, shrink, rate1, beta2, rate2, eps, step_size, rectified, adaptive, plain, weight_decay,
                maximize):
     """mean and square are the moving averages of g and g^2;  p -= step_size * mean * (adaptive / (sqrt(square) + eps) + plain).
@@ -56,6 +62,10 @@ class RAdam(RuleOptimizer):
         state["step"] = scalar_state(0.0, group, param)
         state["exp_avg"] = zeros_state(param)
         state["exp_avg_sq"] = zeros_state(param)
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return radam_rule, ("exp_avg", "exp_avg_sq")
 
     def update(self, param, grad, state, group):
         """See `radam_rule` above."""

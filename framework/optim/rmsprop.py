@@ -14,7 +14,7 @@ __all__ = ["RMSprop", "rmsprop"]
     A scaled = g / (sqrt(square - (mean_at ? mean * mean : 0)) + eps);
     if (velocity_at) scaled = velocity = velocity * momentum + scaled;
     p -= lr * scaled;
-""")
+""", factors="rate = 1 - alpha;", options=("lr", "alpha", "eps", "momentum", "weight_decay", "maximize"))
 def rmsprop_rule(xp, p, g, square, velocity, mean, *, lr, alpha, rate, eps, momentum, weight_decay, maximize):
     """square is the moving average of g^2, less mean^2 when centered;  p -= lr * g / (sqrt(square) + eps), through a velocity with
     momentum.
@@ -66,11 +66,14 @@ class RMSprop(RuleOptimizer):
         if group["centered"]:
             state["grad_avg"] = zeros_state(param)
 
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return rmsprop_rule, ("square_avg", "momentum_buffer" if group["momentum"] > 0 else None, "grad_avg" if group["centered"] else None)
+
     def update(self, param, grad, state, group):
         """See `rmsprop_rule` above."""
         self.count_step(state, param, group)
-        names = ("square_avg", "momentum_buffer" if group["momentum"] > 0 else None, "grad_avg" if group["centered"] else None)
-        self.apply(rmsprop_rule, group, param, grad, state, names, lr=number(group["lr"], group, param), alpha=group["alpha"],
+        self.apply(rmsprop_rule, group, param, grad, state, self.rule_of(group)[1], lr=number(group["lr"], group, param), alpha=group["alpha"],
                    rate=1 - group["alpha"], eps=group["eps"], momentum=group["momentum"], weight_decay=group["weight_decay"],
                    maximize=group["maximize"])
 

@@ -15,7 +15,7 @@ __all__ = ["Rprop", "rprop"]
     g = agreement < 0 ? 0 : g;
     p -= sign(g) * size;
     previous = g;
-""")
+""", factors="zero = 0; one = 1;", options=("fall", "rise", "lowest", "highest", "maximize"))
 def rprop_rule(xp, p, g, previous, size, *, fall, rise, zero, one, lowest, highest, maximize):
     """p -= size * sign(g), where size grows by the factor `rise` while the sign of g stays, and shrinks by `fall` when it changes.
 
@@ -53,6 +53,10 @@ class Rprop(RuleOptimizer):
         state["step"] = scalar_state(0.0, group, param)
         state["prev"] = zeros_state(param)
         state["step_size"] = zeros_state(param, complex(lr, lr) if param.is_complex() else lr)
+
+    def rule_of(self, group):
+        """The rule, and what it keeps."""
+        return rprop_rule, ("prev", "step_size")
 
     def update(self, param, grad, state, group):
         """See `rprop_rule` above."""

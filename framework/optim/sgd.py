@@ -2,7 +2,7 @@
 import numpy as np
 
 from .._core.tensor import Tensor
-from . import _multi_tensor
+from . import _multi_tensor, _on_device
 from ._functional_form import functional_form
 from ._hyper import check_from_zero, check_implementation, check_lr, number, zeros_state
 from ._rule import descent, rule
@@ -57,7 +57,7 @@ class SGD(RuleOptimizer):
     def one_launch(self, group):
         """Whether `update_group` updates the group in one launch on a GPU, and may leave the step out when an inf was found."""
         plain = not isinstance(group["weight_decay"], Tensor) and not group["dampening"]
-        return plain and _multi_tensor.parameters(group)[0] is not None
+        return plain and _on_device.parameters(group)[0] is not None
 
     def init_velocity(self, param, like):
         """A velocity of zero for a parameter without one, in the type of `like`."""
@@ -79,7 +79,7 @@ class SGD(RuleOptimizer):
             if grad is None:
                 continue
             if type(grad._data) is np.ndarray:
-                pairs.append((p, grad))
+                pairs.append((p, self.clipped(grad)))
             else:
                 self.update_one(p, grad, group)
         if pairs:

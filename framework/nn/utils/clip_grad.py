@@ -22,9 +22,11 @@ def _norm(a, p):
     """The p-norm of an array, 0-d and on its device; half precision is summed in float32."""
     xp = of_array(a).xp
     flat = (a.astype(np.float32) if is_half(a.dtype) else a).reshape(-1)
-    if p == 2:
-        return xp.sqrt(xp.vdot(flat, flat).real)
+    if p == 2 and xp is np:
+        return np.sqrt(np.vdot(flat, flat).real)
     size = xp.absolute(flat)
+    if p == 2:  # a dot product of CuPy's would go to cuBLAS, which it refuses in captures
+        return xp.sqrt((size * size).sum())
     if p in (math.inf, -math.inf):
         return size.max() if p > 0 else size.min()
     return (size ** p).sum() ** (1 / p) if p else (size != 0).sum().astype(size.dtype)
@@ -75,14 +77,14 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
         if generated and not parameters:
             warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=2)
     gradients = _gradients(parameters)
-    if float(norm_type) == 2 and not error_if_nonfinite and _one_launch(gradients):
+    if float(norm_type) == 2 and not error_if_nonfinite and in_few_launches(gradients):
         return _clip_on_device(gradients, max_norm)
     total = get_total_norm(gradients, norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total
 
 
-def _one_launch(gradients):
+def in_few_launches(gradients):
     """Whether the kernels over many arrays take these: on one GPU, contiguous, of one float type."""
     if not gradients or type(gradients[0]._data) is np.ndarray:
         return False
