@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 import ringgrad
 import ringgrad.distributed as dist
-from ringgrad import nn, optim
+from ringgrad import optim
 from ringgrad.nn.parallel import DistributedDataParallel
 
 SETTINGS = {  # of nanoGPT's readme
@@ -91,7 +91,7 @@ def main():
     model = GPT(len(characters), args.layers, args.heads, args.width, args.context, args.dropout).to(device)
     ddp = DistributedDataParallel(model) if world > 1 else model
     ringgrad.manual_seed(args.seed + 1 + rank)  # dropout differs between ranks, the weights above do not
-    optimizer = adamw(model)
+    optimizer = optim.clip_in_step(adamw(model), 1.0)
     scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, args.steps))
 
     def batch(part, rng):
@@ -108,7 +108,6 @@ def main():
         optimizer.zero_grad()
         loss = loss_of(ddp, x, y)
         loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         return loss.detach()
 
