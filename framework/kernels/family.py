@@ -5,6 +5,7 @@ A family is one text, compiled once per float type on first use and cached on di
     T        the type of the arrays (__half, __nv_bfloat16, float, double);  A  the type to compute in (float; double for double)
     KERNEL   extern "C" __global__ void;  i64  long long
     each, each_pack, map1, map2   loops of a row's threads over its elements, 16 bytes at a time where the row allows it
+    some<V>(p, at), put<V>(p, at, v)   V neighbours at once
     row_sum, row_max   reductions over the threads of a row, the result in all of them
     quotient, rest   / and %, in 32 bits where the numbers allow it
 
@@ -41,6 +42,11 @@ typedef unsigned long long u64;
 ROWS = r"""
 struct alignas(16) Pack { T v[16 / sizeof(T)]; };
 constexpr int WIDE = 16 / sizeof(T);
+
+// V neighbours, at a place that is a multiple of their size or of 16 bytes.
+template <int V, class E> struct alignas(V * sizeof(E) < 16 ? V * sizeof(E) : 16) Some { E v[V]; };
+template <int V, class E> __device__ inline Some<V, E> some(const E* p, i64 at) { return *(const Some<V, E>*)(p + at); }
+template <int V, class E> __device__ inline void put(E* p, i64 at, const Some<V, E>& v) { *(Some<V, E>*)(p + at) = v; }
 
 __device__ inline bool packs(const void* p, i64 n) { return (((u64)p | (u64)(n * sizeof(T))) & 15) == 0; }
 

@@ -25,9 +25,6 @@ __device__ inline Window window(const int* w) {
 }
 // Where channels come last, `lanes` of them lie beside one another and a thread takes V, which divides it; where they come first, lanes and V
 // are 1 and every channel is an image of its own.
-template <int V, class E> struct alignas(V * sizeof(E) < 16 ? V * sizeof(E) : 16) Some { E v[V]; };
-template <int V, class E> __device__ inline Some<V, E> some(const E* p, i64 at) { return *(const Some<V, E>*)(p + at); }
-template <int V, class E> __device__ inline void put(E* p, i64 at, const Some<V, E>& v) { *(Some<V, E>*)(p + at) = v; }
 
 // The i-th group of lanes: its first lane, its place, its image.
 __device__ inline void split(i64 i, const int* size, int groups, int& group, i64& image, int* at) {

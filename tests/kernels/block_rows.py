@@ -185,6 +185,35 @@ ROWS += [
       for how in ({"sampling_ratio": 2}, {"spatial_scale": 0.7, "aligned": True})],
     Row("roi_pool", lambda x, r: vision_ops.roi_pool(x, r, (2, 3), 0.9), REGIONS, ("region_maxima",), {1: regions}),
 ]
+
+
+def recurrent(name, batch_sizes, reverse=False, **options):
+    """What a layer's op returns to users, in one vector; the weights made smaller, so that gates do not saturate."""
+    def call(x, *rest):
+        states = 2 if name == "lstm" else 1
+        op = getattr(ops, f"{name}_layer")
+        outs = op(x, *rest[:states], *[w * 0.25 for w in rest[states:]], batch_sizes=batch_sizes, reverse=reverse, **options)
+        return ringgrad.cat([o.reshape(-1) for o in outs[:1 + states]])
+    return call
+
+
+def recurrent_shapes(name, rows, batch, size, inputs=5, projection=None, biased=True):
+    n, state = {"lstm": 4, "gru": 3, "rnn": 1}[name] * size, projection or size
+    shapes = [(rows, inputs), (batch, state), *([(batch, size)] if name == "lstm" else []), (n, inputs), (n, state), *([(n,)] * 2 if biased else [])]
+    return [*shapes, (projection, size)] if projection else shapes
+
+
+EVEN, UNEVEN = (3, 3, 3), (4, 4, 2, 1)
+RECURRENT = [
+    Row(f"{name}, {'backwards' if back else 'forwards'}, {sizes}{more}", recurrent(name, sizes, back, **options),
+        [recurrent_shapes(name, sum(sizes), sizes[0], size, **shape) for size in (5, 16)], (f"{name}_forward", f"{name}_backward"),
+        dtypes=("float64", "float32") if "relu" in more and sizes == UNEVEN else tuple(DTYPES), scale=8)  # where halves fall on relu's other side
+    for name, more, options, shape in [("lstm", "", {}, {}), ("lstm", ", projected", {}, {"projection": 3}), ("gru", "", {}, {}),
+                                       ("rnn", ", tanh", {"activation": "tanh"}, {}), ("rnn", ", relu", {"activation": "relu"}, {})]
+    for sizes, back in [(EVEN, False), (EVEN, True), (UNEVEN, False), (UNEVEN, True)]]
+RECURRENT += [Row(f"{name}, one step without biases", recurrent(name, (4,)), [recurrent_shapes(name, 4, 4, 7, biased=False)],
+                  (f"{name}_forward", f"{name}_backward"), scale=8) for name in ("lstm", "gru", "rnn")]
+ROWS += RECURRENT
 ATOMIC = [  # what runs where use_deterministic_algorithms is off
     Row("embedding, atomic", lambda t, i: F.embedding(i, t), [[(5, 3), (4, 2)], [(50, 130), (7,)]], ("embedding_atomic",), {1: ints(5)},
         ("float64", "float32")),
