@@ -179,10 +179,13 @@ ROWS += [
           (f"bias_activation_{kind}_ab_{{dtype}}", f"bias_activation_dx_{kind}_aab_{{dtype}}", "sum_single_columns"), scale=8, dtypes=TWO)
       for kind in ("relu", "gelu", "silu")],
 ]
-REGIONS = [[(2, 3, 9, 8), (5, 5)]]
+REGIONS, PLACES = [[(2, 3, 9, 8), (5, 5)]], [[(2, 12, 9, 8), (5, 5)]]
 ROWS += [
     *[Row(f"roi_align {how}", lambda x, r, how=how: vision_ops.roi_align(x, r, (2, 3), **how), REGIONS, ("align_regions",), {1: regions}, scale=8)
       for how in ({"sampling_ratio": 2}, {"spatial_scale": 0.7, "aligned": True})],
+    *[Row(f"{name} {how}", lambda x, r, name=name, how=how: getattr(vision_ops, name)(x, r, (2, 3), **how), PLACES, (kernel,), {1: regions}, scale=8)
+      for name, kernel, how in (("ps_roi_align", "align_regions", {"sampling_ratio": 2}), ("ps_roi_align", "align_regions", {"spatial_scale": 0.7}),
+                                ("ps_roi_pool", "means_by_place", {"spatial_scale": 0.9}))],
     Row("roi_pool", lambda x, r: vision_ops.roi_pool(x, r, (2, 3), 0.9), REGIONS, ("region_maxima",), {1: regions}),
 ]
 
@@ -221,6 +224,8 @@ ATOMIC = [  # what runs where use_deterministic_algorithms is off
         scale=4),
     Row("roi_align, atomic", lambda x, r: vision_ops.roi_align(x, r, (2, 3), 0.8), REGIONS, ("align_regions", "spread_regions"), {1: regions},
         scale=8),
+    *[Row(f"{name}, atomic", lambda x, r, name=name: getattr(vision_ops, name)(x, r, (2, 3), 0.8), PLACES, kernels, {1: regions}, scale=8)
+      for name, kernels in (("ps_roi_align", ("align_regions", "spread_regions")), ("ps_roi_pool", ("means_by_place", "spread_means")))],
     Row("index_select, atomic", lambda x, i: ringgrad.index_select(x, 1, i), [[(3, 5, 4), (9,)]], ("scatter_atomic",), {1: ints(5)}, scale=4),
     Row("scatter_reduce, atomic", lambda x, i, y: ringgrad.scatter_reduce(x, 1, i, y, "prod"), [[(3, 5), (3, 9), (3, 9)]], ("scatter_atomic",),
         {1: ints(5)}, scale=16),

@@ -53,6 +53,26 @@ def spread(g, rois):
     return out
 
 
+def by_place(rois, elements):
+    """For each region, the rows (2, 5) and columns (2, 6) whose products its four bins are."""
+    if not elements:
+        return [(int(r[0]), *halves_of([r[0], *(np.array(r[1:]) - 0.5)])) for r in rois]
+    cells = [(0, [slice(1, 3), slice(3, 5)], [slice(1, 3), slice(3, 5)]), (1, [slice(0, 3), slice(2, 5)], [slice(0, 4), slice(3, 6)])]
+    mean = lambda cells, n: np.stack([np.eye(n)[c].mean(0) for c in cells])  # noqa: E731
+    return [(n, mean(rows, 5), mean(columns, 6)) for n, rows, columns in cells]
+
+
+def pooled_by_place(x, rois, elements):
+    return np.stack([np.einsum("ih,cijhw,jw->cij", rows, x[n].reshape(2, 2, 2, 5, 6), columns) for n, rows, columns in by_place(rois, elements)])
+
+
+def spread_by_place(g, rois, elements):
+    out = np.zeros((2, 2, 2, 2, 5, 6))
+    for each, (n, rows, columns) in zip(g, by_place(rois, elements)):
+        out[n] += np.einsum("ih,cij,jw->cijhw", rows, each, columns)
+    return out.reshape(2, 8, 5, 6)
+
+
 def maxima(x, rois):
     places = np.arange(x.size).reshape(x.shape)
     cells = [(0, slice(1, 5), [slice(1, 3), slice(3, 5)]), (1, slice(0, 5), [slice(0, 4), slice(3, 6)])]
@@ -85,6 +105,9 @@ SAMPLES = [
            grad=(0,), ref=lambda x, r, *_: np.stack([aligned(x, each) for each in r])),
     Sample("ops.spread_regions", [randn(2, 2, 2, 2), ROIS, (2, 2, 5, 6), (2, 2), 1.0, 2, False], op="spread_regions", torch=INSIDE, dtypes=PLAIN,
            slack=10, grad=(0,), ref=lambda g, r, *_: spread(g, r)),
+    *(Sample(f"ops.{name}", [x, ROIS, *more, (2, 2), 1.0, 2, elements], op=name, torch=INSIDE, dtypes=PLAIN, slack=10, grad=(0,),
+             ref=lambda x, r, *_, ref=ref, elements=elements: ref(x, r, elements)) for elements in (False, True) for name, x, more, ref in (
+        ("pool_by_place", randn(2, 8, 5, 6), (), pooled_by_place), ("spread_by_place", randn(2, 2, 2, 2), ((2, 8, 5, 6),), spread_by_place))),
     Sample("ops.region_maxima", [apart(2, 2, 5, 6), ROIS, (1, 2), 1.0], op="region_maxima", torch=INSIDE, dtypes=PLAIN, grad=False, gives="int64",
            ref=lambda x, r, *_: maxima(x, r)),
     Sample("ops.pick", [randn(2, 4, 3), (PICKED,), 1], op="pick", torch=INSIDE, dtypes=PLAIN, ref=lambda x, *_: x[:, [0, 0, 2]]),

@@ -1,12 +1,9 @@
 """Pooling of regions.  input: (N, C, H, W);  boxes: (K, 5) as (image number, x1, y1, x2, y2), or a list of (L, 4), one for each image.
 """
-import numpy as np
-
 from ... import nn, ops
-from ..._core.tensor import Tensor, wrap
+from ..._core.tensor import Tensor
 from ..._functional.elementwise import where
 from ..._functional.joining import cat
-from ...ops.regions import averages, bins, region_numbers, rounded
 
 __all__ = ["PSRoIAlign", "PSRoIPool", "RoIAlign", "RoIPool", "ps_roi_align", "ps_roi_pool", "roi_align", "roi_pool"]
 
@@ -26,10 +23,6 @@ def _pair(size):
     return (size, size) if isinstance(size, int) else tuple(size)
 
 
-def _as_tensors(input, *weights):
-    return [wrap(w).to(input.device).to(input.dtype) for w in weights]
-
-
 def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, aligned=False):
     """The mean of interpolated samples in each bin (He et al. 2017, arXiv:1703.06870) -> (K, C, *output_size).
 
@@ -39,25 +32,9 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     return ops.align_regions(input, as_rois(boxes).detach(), _pair(output_size), float(spatial_scale), sampling_ratio, bool(aligned))
 
 
-def _by_place(input, height, width):
-    """(N, C * PH * PW, H, W) -> (N, C, PH, PW, H, W): each bin of the result has channels of its own.  (Dai et al. 2016, arXiv:1605.06409)"""
-    if input.shape[1] % (height * width):
-        raise RuntimeError(f"input channels must be a multiple of pooling height * pooling width, got {input.shape[1]} for {height} x {width}")
-    return input.reshape(input.shape[0], -1, height, width, *input.shape[2:])
-
-
-def _pooled_by_place(input, images, rows, columns):
-    """(K, C, PH, PW)."""
-    k, ph, h = rows.shape
-    pw, w = columns.shape[1:]
-    regions = _by_place(input, ph, pw)[images]
-    return (rows.reshape(k, 1, ph, 1, 1, h) @ regions @ columns.reshape(k, 1, 1, pw, w, 1)).reshape(regions.shape[:4])
-
-
 def ps_roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1):
-    """`roi_align` with channels of its own for each bin: (N, C * PH * PW, H, W) -> (K, C, PH, PW)."""
-    rows, columns, images = averages(as_rois(boxes)._data, input.shape, _pair(output_size), spatial_scale, sampling_ratio, 0.5, -np.inf)
-    return _pooled_by_place(input, wrap(images).to(input.device), *_as_tensors(input, rows, columns))
+    """`roi_align`, aligned, with channels of its own for each bin: (N, C * PH * PW, H, W) -> (K, C, PH, PW)."""
+    return ops.pool_by_place(input, as_rois(boxes).detach(), _pair(output_size), float(spatial_scale), sampling_ratio)
 
 
 def roi_pool(input, boxes, output_size, spatial_scale=1.0):
@@ -68,20 +45,7 @@ def roi_pool(input, boxes, output_size, spatial_scale=1.0):
 
 def ps_roi_pool(input, boxes, output_size, spatial_scale=1.0):
     """The mean of each bin, with channels of its own for each: (N, C * PH * PW, H, W) -> (K, C, PH, PW)."""
-    (height, width), rois = _pair(output_size), as_rois(boxes)
-    images, corners = region_numbers(rois._data)
-    low, high = rounded(corners[:, :2]) * spatial_scale, rounded(corners[:, 2:] + 1) * spatial_scale
-    size = np.maximum(high - low, 0.1)
-    rows = _means(*bins(low[:, 1], size[:, 1], height, input.shape[2], True), input.shape[2])
-    columns = _means(*bins(low[:, 0], size[:, 0], width, input.shape[3], True), input.shape[3])
-    return _pooled_by_place(input, wrap(images).to(input.device), *_as_tensors(input, rows, columns))
-
-
-def _means(first, last, length):
-    """(K, bins, length): equal weights for the elements of each bin."""
-    at = np.arange(length)
-    inside = (at >= first[..., None]) & (at < last[..., None])
-    return inside / np.maximum(inside.sum(-1, keepdims=True), 1)
+    return ops.pool_by_place(input, as_rois(boxes).detach(), _pair(output_size), float(spatial_scale), elements=True)
 
 
 class _Pool(nn.Module):
