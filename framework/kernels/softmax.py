@@ -112,7 +112,7 @@ def logsumexp_forward(xp, x, axis=None, keepdims=False):
     """The op `logsumexp` on CuPy arrays: one axis, or the last ones of a contiguous array."""
     rows = _as_rows(xp, x, axis) if FAMILY.takes(x) and x.ndim else None
     if rows is None or len(rows) < FEW_ROWS and rows.shape[1] > LONG_ROW:
-        return logsumexp.forward(xp, x, axis, keepdims)
+        return logsumexp.formula(xp, x, axis=axis, keepdims=keepdims)
     count, n = rows.shape
     axes, y = reduced_axes(axis, x.ndim), xp.empty((count,), x.dtype)
     FAMILY.launch(xp, "logsumexp", x, *rows_grid(count, n), rows, y, I64(count), I64(n))
@@ -134,7 +134,7 @@ def logsumexp_backward(xp, g, x, out, axis):
     """Its gradient."""
     kept = [keep(xp, t, x.shape, axis) for t in (g, out)]
     d = LOGSUMEXP_GRADIENT(xp, (kept[0], x, kept[1]), {})
-    return logsumexp.rules[0].fn(xp, g, x, out, axis) if d is None else d
+    return logsumexp.rules[0].formula(xp, g, x, out, axis) if d is None else d
 
 
 def attention_softmax(xp, scores, causal, scale):
