@@ -37,7 +37,7 @@ ALIGNED = 512
 COPIES = ("ascontiguousarray", "copy", "copyto", "concatenate", "stack", "array", "setitem", "reshape", "ravel", "flatten", "asarray")
 FILLS = ("zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "fill")
 READS_ONLY, IN_PLACE = ("squares",), ("scale_all",)  # kernels over tables of addresses that see gradients alone
-FAMILIES = {"normalize": "norm", "multi_tensor": "optimizer", "multi_tensor_wide": "optimizer", "cross_entropy": "loss", "reductions": "sums"}
+FAMILIES = {"adding": "additions", "multi_tensor": "optimizer", "multi_tensor_wide": "optimizer", "cross_entropy": "loss", "reductions": "sums"}
 
 
 class Launch(NamedTuple):
