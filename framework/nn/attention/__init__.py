@@ -1,10 +1,10 @@
-"""torch.nn.attention: which kernel scaled dot-product attention may take, `bias`, causal masks as objects, and `flex_attention`."""
+"""torch.nn.attention: which kernel scaled dot-product attention may take, `bias`, causal masks as objects, `flex_attention` and `varlen`."""
 import contextlib
 import enum
 from collections.abc import Iterator
 
 from ..._config import ATTENTION
-from . import bias, flex_attention
+from . import bias, flex_attention, varlen
 
 WARN_FOR_UNFUSED_KERNELS = False  # torch would say why a kernel cannot be taken
 
@@ -49,4 +49,4 @@ def sdpa_kernel(backends, set_priority=False) -> Iterator[dict]:
         ATTENTION.update(before)
 
 
-__all__ = ["SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "bias", "flex_attention", "sdpa_kernel"]
+__all__ = ["SDPBackend", "WARN_FOR_UNFUSED_KERNELS", "bias", "flex_attention", "sdpa_kernel", "varlen"]
