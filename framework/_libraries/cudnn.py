@@ -37,7 +37,7 @@ CONFIG_ENGINE, ENGINE_NOTES = 300, 1303
 PLAN_ATTRIBUTES = {"handle": 400, "config": 401, "workspace": 402, "device": 407}
 OPERATION_POINTWISE_ATTRIBUTES = {"pointwise": 750, "x": 751, "b": 752, "y": 753, "t": 758}
 GRAPH_HANDLE, GRAPH_OPERATIONS = 800, 801
-TENSOR_ATTRIBUTES = {"alignment": 900, "type": 901, "dimensions": 902, "strides": 903, "id": 906, "virtual": 907, "by value": 908}
+TENSOR_ATTRIBUTES = {"alignment": 900, "type": 901, "dimensions": 902, "strides": 903, "id": 906, "virtual": 907, "by value": 908, "offsets": 913}
 PACK_ATTRIBUTES = {"ids": 1000, "addresses": 1001, "workspace": 1003}
 DEVICE_TEXT = 2702
 
@@ -100,8 +100,11 @@ class Graph:
         self.library, self.compute, self.alignment = library, compute, alignment
         self.operations, self.ids, self.number = [], {}, 0
 
-    def tensor(self, sizes, steps, dtype=None, name=None, by_value=False):
-        """A tensor.  name: that of one in memory, whose address a run is given (by value: on the host); without one it lives between operations."""
+    def tensor(self, sizes, steps, dtype=None, name=None, by_value=False, offsets=None):
+        """A tensor.  name: that of one in memory, whose address a run is given (by value: on the host); without one it lives between operations.
+
+        offsets: a tensor of int64, in elements of this one, that says where each of its parts along the first dimension begins, and the last ends
+        """
         a = TENSOR_ATTRIBUTES
         self.number += 1
         if name is not None:
@@ -110,6 +113,8 @@ class Graph:
         alignment = min(self.alignment, 8) if dtype == "int64" else self.alignment  # numbers of the random source stand next to each other
         made.set(a["strides"], INT64, steps).set(a["id"], INT64, [self.number]).set(a["alignment"], INT64, [alignment])
         made.set(a["virtual"], BOOLEAN, [name is None]).set(a["by value"], BOOLEAN, [by_value])
+        if offsets is not None:
+            made.set(a["offsets"], DESCRIPTOR, [offsets])
         return made.finish()
 
     def operation(self, kind, *attributes):

@@ -13,32 +13,45 @@ from ..ops._layout import steps
 from ..ops.flash_attention import HALVES, LARGE, flash_attention, for_each_head, for_one_head, fused
 from . import attention
 
-OLDEST = 91000  # versions before it want another number than -infinity where a query may not look
+OLDEST = 91002  # the two before it compute wrong results, and those before them want another number than -infinity where a query may not look
+PADS = 91501  # the first version whose gradients are right for any number of keys, not for multiples of 128 only
 MOST = 512  # plans, each with a kernel that took a second to compile: programs with ever new lengths go the other way after so many
 _PLANS, _lock = {}, threading.Lock()
 
 
 # -- by cuDNN ----------------------------------------------------------------------------------------------------------
 
-def _plan(xp, q, k, v, bias, causal, dropout, backward):
+def planned(planner, key, describe):
+    """The plan kept under a key, or one made for describe(), an Attention or None; None where the library has none."""
+    key = planner, *key
+    plan = _PLANS.get(key)
+    if plan is None:
+        if len(_PLANS) >= MOST:
+            return None
+        with _lock:
+            what = describe() if planner.version >= OLDEST else None
+            plan = _PLANS[key] = False if what is None else next(iter(planner.plans(what)), False)
+    return plan or None
+
+
+def _plan(xp, q, k, v, bias, causal, dropout, backward, learns=False):
     """A plan, or None where cuDNN has none for such arrays.  q, k, v: four dimensions;  bias: the shape of a contiguous array, or None."""
     planner = choice.graphs(xp, q.device.id)
     if planner is None or q.dtype.name not in HALVES or not q.ndim == k.ndim == v.ndim == 4 or not (q.size and k.size and v.size):
         return None
     same_bits = DETERMINISTIC["on"]
-    key = planner, backward, q.dtype.name, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, bias, causal, dropout, same_bits
-    plan = _PLANS.get(key)
-    if plan is None:
-        if len(_PLANS) >= MOST:
-            return None
+
+    def describe():
         told = [(a.shape, tuple(s // a.itemsize for s in a.strides)) for a in (q, k, v)]
         sizes = (*q.shape[:3], v.shape[3])
         mask = None if bias is None else _repeated(bias, (*q.shape[:3], k.shape[2]))
-        with _lock:
-            what = Attention(backward, q.dtype.name, *told, (sizes, heads_between(sizes)), *_layout(q, k, v), mask, causal, dropout, same_bits)
-            plans = planner.plans(what) if planner.version >= OLDEST and (bias is None) == (mask is None) else []
-            plan = _PLANS[key] = next(iter(plans), False)
-    return plan or None
+        if (bias is None) != (mask is None) or backward and (planner.version < PADS and k.shape[2] % 128 or q.shape[2] == k.shape[2] == 1):
+            return None
+        if learns and (same_bits or mask[1][2] == 0):  # sums over a repeated bias are added up in no fixed order, and none over its rows are known
+            return None
+        return Attention(backward, q.dtype.name, *told, (sizes, heads_between(sizes)), *_layout(q, k, v), mask, causal, dropout, same_bits, learns)
+    key = backward, q.dtype.name, q.shape, q.strides, k.shape, k.strides, v.shape, v.strides, bias, causal, dropout, same_bits, learns
+    return planned(planner, key, describe)
 
 
 def _repeated(shape, scores):
@@ -79,10 +92,11 @@ def _gradients(xp, q, k, v):
     return [xp.swapaxes(room[:, :, i], 1, 2) for i in range(3)]
 
 
-def _run(xp, plan, arrays, scale, dropout):
-    """arrays: {name of a tensor: array}"""
+def run(xp, plan, arrays, scale, dropout=0.0, **whole):
+    """arrays: {name of a tensor: array};  whole: numbers of the graph by name"""
     numbers = {name: ctypes.c_float(value) for name, value in (
         ("scale", scale), ("keep_scale", 1 / (1 - dropout)), ("keep", 1 - dropout), ("nothing", -math.inf))}
+    numbers.update({name: ctypes.c_int32(value) for name, value in whole.items()})
     addresses = [ctypes.addressof(numbers[name]) if name in numbers else arrays[name].data.ptr for name in plan.names]
     room = xp.cuda.alloc(plan.workspace) if plan.workspace else None
     plan.run(addresses, 0 if room is None else room.ptr, xp.cuda.get_current_stream(arrays["q"].device.id).ptr)
@@ -96,15 +110,18 @@ def _suitable(xp, a):
     return a if fits else xp.ascontiguousarray(a)
 
 
-def takes(q, k, v, bias, causal, dropout):
-    """Whether cuDNN computes attention of these arrays, forward and backward.  bias: the shape of a mask that is added, or None."""
+def takes(q, k, v, bias, causal, dropout, learns=False):
+    """Whether cuDNN computes attention of these arrays, forward and backward.
+
+    bias: the shape of a mask that is added, or None;  learns: whether its gradient is wanted
+    """
     if q.dtype.name not in HALVES or q.ndim not in (3, 4) or not 0 <= dropout < 1 or not (q.size and k.size and v.size):
         return False
     xp = BACKENDS[type(q)].xp
     if choice.graphs(xp, q.device.id) is None or not (ATTENTION["flash"] or ATTENTION["cudnn"]):
         return False
     arrays = [_suitable(xp, a) for a in (q, k, v)]
-    return all(_plan(xp, *arrays, bias, causal, dropout, backward) is not None for backward in (False, True))
+    return _plan(xp, *arrays, bias, causal, dropout, False) is not None and _plan(xp, *arrays, bias, causal, dropout, True, learns) is not None
 
 
 def _added(xp, bias):
@@ -127,26 +144,26 @@ def forward(xp, q, k, v, bias=None, seed=None, causal=False, scale=1.0, dropout=
     if plan is None:
         return _in_parts(xp, q, k, v, bias, causal, scale, dropout)
     out, stats = _new(xp, (*q4.shape[:3], v4.shape[3]), q.dtype), xp.empty((*q4.shape[:3], 1), np.float32)
-    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": out, "stats": stats, **mask, **_random(seed)}, scale, dropout)
+    run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": out, "stats": stats, **mask, **_random(seed)}, scale, dropout)
     return out if q.ndim == 4 else out[0], stats
 
 
 def backward(xp, g, q, k, v, bias, seed, out, causal, scale, dropout, needs):
-    """Its gradients for q, k and v."""
+    """Its gradients for q, k, v and bias."""
     (o, stats), g = out, g[0]
     if not stats.size or g is None:
-        return _gradients_in_parts(xp, g, q, k, v, bias, causal, scale)
+        return _gradients_in_parts(xp, g, q, k, v, bias, causal, scale, needs[3])
     q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
     o4, g4 = [a if a.ndim == 4 else a[None] for a in (o, g)]
     shape, mask = _added(xp, bias)
-    plan, do = _plan(xp, q4, k4, v4, shape, causal, dropout, True), g4
+    plan, do = _plan(xp, q4, k4, v4, shape, causal, dropout, True, needs[3]), g4
     if g4.strides != o4.strides or g4.dtype != o4.dtype or g4.data.ptr % 16:
         do = _new(xp, o4.shape, o4.dtype)
         do[...] = g4
-    gradients = _gradients(xp, q4, k4, v4)
-    _run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": o4, "do": do, "stats": stats, **dict(zip(("dq", "dk", "dv"), gradients)), **mask, **_random(seed),
-                    "sums": xp.empty(stats.shape, np.float32), "dq_sum": xp.empty(q4.shape, np.float32)}, scale, dropout)
-    return tuple([a if q.ndim == 4 else a[0] for a in gradients])
+    gradients, of_bias = _gradients(xp, q4, k4, v4), xp.zeros(shape, q.dtype) if needs[3] else None
+    run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": o4, "do": do, "stats": stats, **dict(zip(("dq", "dk", "dv"), gradients)), **mask, **_random(seed),
+                    "sums": xp.empty(stats.shape, np.float32), "dq_sum": xp.empty(q4.shape, np.float32), "dbias": of_bias}, scale, dropout)
+    return *[a if q.ndim == 4 else a[0] for a in gradients], of_bias
 
 
 # -- without cuDNN -----------------------------------------------------------------------------------------------------
@@ -183,18 +200,18 @@ def _masks(xp, bias, q, k):
     return lambda part: (whole.reshape(-1, *whole.shape[-2:]) if flat is None else flat)[part]
 
 
-def _gradients_in_parts(xp, g, q, k, v, bias, causal, scale):
+def _gradients_in_parts(xp, g, q, k, v, bias, causal, scale, learns):
     masks = _masks(xp, bias, q, k)
     each = for_each_head(xp, q, k, v)
     q_, k_, v_, g_ = _flat(xp, q, *each, g)
-    found = [xp.empty(a.shape, a.dtype) for a in (q, *each)]
+    found = [xp.empty(a.shape, a.dtype) for a in (q, *each)] + [xp.empty((*q.shape[:-1], k.shape[-2]), q.dtype)] * learns
     for part in _parts(q, k):
         q__, k__, v__ = q_[part], k_[part], v_[part]
         p = attention.forward(xp, q__, k__, v__, masks(part), None, causal, scale)[1]
-        gradients = attention.backward(xp, [g_[part]], q__, k__, v__, None, None, (None, p), causal, scale, 1.0, (True, True, True, False))
+        gradients = attention.backward(xp, [g_[part]], q__, k__, v__, None, None, (None, p), causal, scale, 1.0, (True, True, True, learns))
         for whole, gradient in zip(found, gradients):
             whole.reshape(-1, *whole.shape[-2:])[part] = gradient
-    return found[0], *[for_one_head(xp, a, like.shape) for a, like in zip(found[1:], (k, v))]
+    return found[0], *[for_one_head(xp, a, like.shape) for a, like in zip(found[1:], (k, v))], found[3] if learns else None
 
 
 def register():

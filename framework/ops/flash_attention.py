@@ -14,7 +14,7 @@ from .attention import scaled_dot_product_attention
 
 LARGE = 1 << 28  # bytes of a softmax above which a GPU computes it twice rather than keep it
 HALVES = ("float16", "bfloat16")
-fused = {"takes": lambda q, k, v, bias, causal, dropout: False}  # whether a kernel does all of it, dropout too; kernels/flash.py puts its own here
+fused = {"takes": lambda *_: False}  # (q, k, v, bias, causal, dropout, learns): whether a kernel does all of it; kernels/flash.py puts its own here
 
 _three_types = one_type("scaled_dot_product_attention", "query", "key", "value", "attn_mask")
 
@@ -27,7 +27,7 @@ def _types(raw, backend):
 def flash_attention(xp, q, k, v, bias=None, seed=None, causal: bool = False, scale: float = 1.0, dropout: float = 0.0):
     """(attention, what the kernel keeps for its rule).  q: (*B, H, L, D), k: (*B, G, S, D), v: (*B, G, S, E) -> (*B, H, L, E)
 
-    bias     added to the scaled scores, finite; broadcasts to (*B, H, L, S), takes no gradient
+    bias     added to the scaled scores, finite; broadcasts to (*B, H, L, S)
     causal   queries look at no later keys
     dropout  of the softmax, only where a fused kernel takes it;  seed: (2) int64, the state of the random source, for kernel and rule
 
@@ -37,7 +37,7 @@ def flash_attention(xp, q, k, v, bias=None, seed=None, causal: bool = False, sca
     return run(scaled_dot_product_attention, xp, q, *for_each_head(xp, q, k, v), bias, None, causal=causal, scale=scale)[0], xp.zeros((0,), "f4")
 
 
-@flash_attention.vjp("q", "k", "v")
+@flash_attention.vjp("q", "k", "v", "bias")
 def _(xp, g, q, k, v, bias, seed, out, causal, scale, dropout, needs):
     _refuse(dropout)
     each_k, each_v = for_each_head(xp, q, k, v)
@@ -46,8 +46,8 @@ def _(xp, g, q, k, v, bias, seed, out, causal, scale, dropout, needs):
     p = run(plain, backend.xp, *raw, None if bias is None else unwrap(bias), None, causal=causal, scale=scale)[1]
     recorded = isinstance(g[0], Tensor)
     rule = plain.rules[0].fn if recorded else plain.rule_for(plain.rules[0], backend)
-    gq, gk, gv, _ = rule(xp, [g[0]], q, each_k, each_v, bias, None, (None, wrap(p) if recorded else p), causal, scale, 1.0, (*needs, False))
-    return gq, for_one_head(xp, gk, k.shape), for_one_head(xp, gv, v.shape)
+    gq, gk, gv, gbias = rule(xp, [g[0]], q, each_k, each_v, bias, None, (None, wrap(p) if recorded else p), causal, scale, 1.0, needs)
+    return gq, for_one_head(xp, gk, k.shape), for_one_head(xp, gv, v.shape), gbias
 
 
 def _refuse(dropout):
@@ -70,13 +70,13 @@ def for_one_head(xp, g, shape):
     return xp.sum(xp.reshape(g, (*shape[:-2], g.shape[-3] // shape[-3], *shape[-2:])), axis=-3)
 
 
-def avoids_softmax(q, k, v, bias, causal, dropout):
+def avoids_softmax(q, k, v, bias, causal, dropout, learns=False):
     """Whether attention of these arrays on a GPU shall go this way: by a fused kernel, or because of the memory.
 
-    bias: the shape of a mask, or None
+    bias: the shape of a mask, or None;  learns: whether it takes a gradient
     """
     if type(q) is np.ndarray or not q.ndim == k.ndim == v.ndim >= 3 or q.shape[:-3] != k.shape[:-3] or k.shape[:-2] != v.shape[:-2]:
         return False
-    if fused["takes"](q, k, v, bias, causal, dropout):
+    if fused["takes"](q, k, v, bias, causal, dropout, learns):
         return True
-    return not dropout and q.size // q.shape[-1] * k.shape[-2] * q.itemsize > LARGE
+    return not (dropout or learns) and q.size // q.shape[-1] * k.shape[-2] * q.itemsize > LARGE

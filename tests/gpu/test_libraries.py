@@ -6,10 +6,12 @@ import pytest
 
 import ringgrad
 from ringgrad import ops
+from ringgrad._config import DETERMINISTIC
 from ringgrad._core.tensor import wrap
 from ringgrad._libraries import choice
-from ringgrad.kernels import conv, flash, gemm
+from ringgrad.kernels import conv, flash, gemm, packed_attention
 from ringgrad.nn import functional as F
+from ringgrad.nn.attention.varlen import AuxRequest, varlen_attn
 from ringgrad.ops import _layout as layout
 
 pytestmark = pytest.mark.gpu
@@ -208,6 +210,61 @@ def test_dropout_of_flash_attention_keeps_its_share_and_its_mask():
     assert (rounded(again) != rounded(out)).any(), "two calls draw the same mask"
     ringgrad.manual_seed(1)
     assert (rounded(F.scaled_dot_product_attention(q, q, v, dropout_p=0.25)) == rounded(out)).all()
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shape, groups", [((1, 4, 65, 77), 4), ((65, 77), 4), ((2, 1, 65, 77), 4), ((2, 4, 65, 77), 2)])
+def test_masks_that_learn_in_flash_attention(shape, groups, kind):
+    shapes = (2, 4, 65, 64), (2, groups, 77, 64), (2, groups, 77, 64), shape
+    tensors = [on_gpu(numbers(*s, seed=i), kind).requires_grad_() for i, s in enumerate(shapes)]
+    assert flash.takes(*(t._data for t in tensors[:3]), shape, False, 0.0, True), choice.WHY
+    out = F.scaled_dot_product_attention(*tensors, enable_gqa=True)
+    g = on_gpu(numbers(*out.shape, seed=9), kind)
+    out.backward(g)
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in tensors]
+    expected = F.scaled_dot_product_attention(*wide, enable_gqa=True)
+    expected.backward(ringgrad.from_numpy(rounded(g)))
+    close(out, expected.detach().numpy(), kind)
+    for ours, theirs in zip(tensors, wide):
+        close(ours.grad, theirs.grad.numpy(), kind, 512)
+
+
+PACKED = {  # lengths of queries, of keys (None: the same), heads of queries, of keys, features, window
+    "gpt": ((256, 100, 77, 3), None, 6, 6, 64, (-1, 0)), "whole": ((100, 77), None, 4, 4, 64, (-1, -1)),
+    "wide": ((130, 64, 1), None, 4, 4, 128, (-1, 0)), "both sides": ((300, 90), None, 4, 4, 64, (20, 9)),
+    "cross": ((100, 5, 40), (77, 130, 2), 4, 4, 64, (-1, -1)), "causal cross": ((100, 5, 40), (77, 130, 2), 4, 4, 64, (-1, 0)),
+    "shared heads": ((128, 60), None, 8, 2, 64, (-1, 0)), "window": ((300, 90), None, 4, 4, 64, (64, 0)),
+    "narrow": ((65, 30), None, 2, 2, 8, (-1, 0)), "no keys, no queries": ((100, 30, 0, 20, 0), (50, 0, 70, 20, 0), 4, 4, 64, (-1, -1)),
+}
+
+
+@pytest.mark.parametrize("same_bits", [False, True], ids=["", "deterministic"])
+@pytest.mark.parametrize("spare", [0, 60], ids=["", "tokens of no sequence"])
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", PACKED)
+def test_attention_of_packed_sequences(monkeypatch, name, kind, spare, same_bits):
+    monkeypatch.setitem(DETERMINISTIC, "on", same_bits)
+    rows, keys, heads, groups, d, window = PACKED[name]
+    cu_q = ringgrad.tensor([0, *np.cumsum(rows).tolist()], dtype=ringgrad.int32)
+    cu_k = cu_q if keys is None else ringgrad.tensor([0, *np.cumsum(keys).tolist()], dtype=ringgrad.int32)
+    shapes = [(sum(rows) + spare, heads, d), *[(sum(keys or rows) + spare, groups, d)] * 2]
+    tensors = [on_gpu(numbers(*s, seed=i), kind).requires_grad_() for i, s in enumerate(shapes)]
+    on_device = [cu_q.cuda()] * 2 if cu_k is cu_q else [cu_q.cuda(), cu_k.cuda()]
+    how = {"window_size": window, "enable_gqa": True, "return_aux": AuxRequest(lse=True)}
+    longest = max(rows), max(keys or rows)
+    assert packed_attention.takes(*(t._data for t in (*tensors, *on_device)), *longest, *window), choice.WHY
+    out, sums = varlen_attn(*tensors, *on_device, *longest, **how)
+    g = on_gpu(numbers(*out.shape, seed=9), kind)
+    out.backward(g)
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in tensors]
+    expected, expected_sums = varlen_attn(*wide, cu_q, cu_k, *longest, **how)
+    expected.backward(ringgrad.from_numpy(rounded(g)))
+    close(out, expected.detach().numpy(), kind)
+    found, right = rounded(sums), expected_sums.numpy()
+    assert (np.isinf(found) == np.isinf(right)).all()
+    close(ringgrad.from_numpy(np.where(np.isinf(found), 0, found)), np.where(np.isinf(right), 0, right), kind)
+    for ours, theirs in zip(tensors, wide):
+        close(ours.grad, theirs.grad.numpy(), kind, 512)
 
 
 def test_attention_in_parts_equals_the_composition(monkeypatch):

@@ -34,6 +34,16 @@ class device(host_gpu.device):  # noqa: N801 - used like a module
         out[...] = np.nan if out.dtype.kind in "fV" else 1
         return out
 
+    def full(self, shape, value, dtype=None):
+        """`empty`, filled."""
+        out = self.empty(shape, dtype or np.asarray(value).dtype)
+        out[...] = value
+        return out
+
+    def zeros(self, shape, dtype=np.float64):
+        """`empty`, filled with zeros."""
+        return self.full(shape, 0, dtype)
+
     def ascontiguousarray(self, a):
         """A copy that is aligned, unless `a` is contiguous."""
         if a.flags.c_contiguous:
@@ -192,8 +202,9 @@ class Cudnn:
         operations, virtual = graph[cudnn.GRAPH_OPERATIONS], {}
         computes = {cudnn.OPERATION_POINTWISE: self._pointwise, attention.OPERATION_MATMUL: self._product, attention.RESHAPE: self._reshape,
                     attention.OPERATION_REDUCTION: self._reduction, attention.OPERATION_RNG: self._random}
-        for operation in operations:
-            computes.get(operation["kind"], self._convolution)(operation, memory, virtual)
+        with np.errstate(invalid="ignore", divide="ignore"):  # queries that look nowhere are nan
+            for operation in operations:
+                computes.get(operation["kind"], self._convolution)(operation, memory, virtual)
         self.runs.append(operations)
         return 0
 
@@ -220,19 +231,29 @@ class Cudnn:
         _Place(operation[a["y"]][0], memory, virtual).put(POINTWISE[mode](x, b, t, axis))
 
     def _product(self, operation, memory, virtual):
-        x, y, out = (_Place(operation[attention.MATMUL_ATTRIBUTES[n]][0], memory, virtual) for n in "abc")
+        a = attention.MATMUL_ATTRIBUTES
+        x, y, out = (_Place(operation[a[n]][0], memory, virtual) for n in "abc")
         x, y = x.get(), y.get()
-        out.put(x @ np.repeat(y, x.shape[1] // y.shape[1], axis=1))
+        y = np.repeat(y, x.shape[1] // y.shape[1], axis=1)
+        stops = {n: _Place(operation[a[n]][0], memory, virtual).get().ravel().astype(int) for n in ("rows", "columns", "terms") if a[n] in operation}
+        if not stops:
+            out.put(x @ y)
+            return
+        result, sizes = np.full((*x.shape[:3], y.shape[3]), np.nan), {"rows": x.shape[2], "columns": y.shape[3], "terms": x.shape[3]}
+        for i in range(len(x)):
+            m, n, k = (stops[name][i] if name in stops else size for name, size in sizes.items())
+            result[i, :, :m, :n] = x[i, :, :m, :k] @ y[i, :, :k, :n]
+        out.put(result)
 
     def _reduction(self, operation, memory, virtual):
         a = attention.REDUCTION_ATTRIBUTES
         x, y = _Place(operation[a["x"]][0], memory, virtual).get(), _Place(operation[a["y"]][0], memory, virtual)
         reduce = {attention.SUM: np.sum, attention.LARGEST: np.max}[operation[a["reduction"]][0][a["operator"]][0]]
-        if y.shape[3] == 1 and x.shape[3] > 1:
-            y.put(reduce(x, axis=3, keepdims=True))
-        else:  # over the heads of queries that are one head of keys
+        x = reduce(x, axis=tuple(i for i, n in enumerate(y.shape) if n == 1), keepdims=True)
+        if x.shape != y.shape:  # over the heads of queries that are one head of keys
             b, heads, *rest = x.shape
-            y.put(reduce(x.reshape(b, y.shape[1], heads // y.shape[1], *rest), axis=2))
+            x = reduce(x.reshape(b, y.shape[1], heads // y.shape[1], *rest), axis=2)
+        y.put(x)
 
     def _reshape(self, operation, memory, virtual):
         x, y = (_Place(operation[attention.RESHAPE_ATTRIBUTES[n]][0], memory, virtual) for n in "xy")
@@ -256,6 +277,8 @@ POINTWISE = {
     attention.ADD: lambda x, b, t, axis: x + b, attention.MUL: lambda x, b, t, axis: x * b, attention.SUB: lambda x, b, t, axis: x - b,
     attention.DIV: lambda x, b, t, axis: x / b, attention.EXP: lambda x, b, t, axis: np.exp(x), attention.LOG: lambda x, b, t, axis: np.log(x),
     attention.IDENTITY: lambda x, b, t, axis: x, attention.NOT_BELOW: lambda x, b, t, axis: x >= b,
+    attention.BELOW: lambda x, b, t, axis: x < b, attention.ABOVE: lambda x, b, t, axis: x > b,
+    attention.BOTH: lambda x, b, t, axis: np.logical_and(x, b),
     attention.INDEX: lambda x, b, t, axis: np.indices(x.shape, sparse=True)[axis] + np.zeros(x.shape),
     attention.SELECT: lambda x, b, t, axis: np.where(t, x, b),
 }
@@ -269,19 +292,41 @@ class _Place:
         self.id, self.virtual, self.shape = tensor[a["id"]][0], virtual if tensor[a["virtual"]] == [True] else None, tuple(tensor[a["dimensions"]])
         if self.virtual is not None:
             return
-        kind = {0: np.float32, 1: np.float64, 2: np.float16, 9: ml_dtypes.bfloat16, 10: np.int64}[tensor[a["type"]][0]]
-        dtype, shape, steps = np.dtype(kind), tensor[a["dimensions"]], tensor[a["strides"]]
-        address = memory[self.id]
+        kind = {0: np.float32, 1: np.float64, 2: np.float16, 4: np.int32, 9: ml_dtypes.bfloat16, 10: np.int64}[tensor[a["type"]][0]]
+        dtype, shape, steps, address = np.dtype(kind), tensor[a["dimensions"]], tensor[a["strides"]], memory[self.id]
         assert tensor[a["by value"]][0] or address % tensor[a["alignment"]][0] == 0, "an address is not aligned as it was planned"
-        size = (sum((n - 1) * s for n, s in zip(shape, steps)) + 1) * dtype.itemsize
-        flat = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,)).view(dtype)
-        self.array = np.lib.stride_tricks.as_strided(flat, shape, [s * dtype.itemsize for s in steps])
+        if a["offsets"] not in tensor:
+            self.pieces = [(..., _array(address, dtype, shape, steps))]
+            return
+        starts = _Place(tensor[a["offsets"]][0], memory, virtual).get().ravel().astype(int).tolist()
+        along = 3 if steps[3] > steps[2] else 2  # the dimension of tokens; of keys that are told turned the last one
+        self.pieces = []
+        for i, (start, end) in enumerate(zip(starts, starts[1:])):
+            number = (end - start) // steps[along]
+            sizes = [n if d != along else number for d, n in enumerate(shape)][1:]
+            assert number <= shape[along], "a sequence is longer than the longest"
+            index = (i, *[slice(0, n) for n in sizes])
+            self.pieces += [(index, _array(address + start * dtype.itemsize, dtype, sizes, steps[1:]))] if number else []
 
     def get(self):
-        return self.virtual[self.id] if self.virtual is not None else self.array.astype(np.float64)
+        if self.virtual is not None:
+            return self.virtual[self.id]
+        values = np.full(self.shape, np.nan)
+        for index, array in self.pieces:
+            values[index] = array.astype(np.float64)
+        return values
 
     def put(self, values):
         if self.virtual is not None:
             self.virtual[self.id] = values
-        else:
-            self.array[...] = values.astype(self.array.dtype)
+            return
+        assert values.shape == self.shape, "a result has another shape than its tensor"
+        for index, array in self.pieces:
+            array[...] = values[index].astype(array.dtype)
+
+
+def _array(address, dtype, shape, steps):
+    """The memory at an address."""
+    size = (sum((n - 1) * s for n, s in zip(shape, steps)) + 1) * dtype.itemsize
+    flat = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,)).view(dtype)
+    return np.lib.stride_tricks.as_strided(flat, shape, [s * dtype.itemsize for s in steps])

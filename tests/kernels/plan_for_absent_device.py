@@ -6,7 +6,7 @@ import sys
 from ringgrad._libraries import cudnn, loading
 from ringgrad._libraries.attention import Attention
 from ringgrad._libraries.convolution import Convolution
-from ringgrad.kernels import flash
+from ringgrad.kernels import flash, packed_attention
 from ringgrad.ops import _layout as layout
 
 H200 = {"deviceName": "NVIDIA H200", "cudaDeviceId": 0, "deviceVer": 900, "driverVer": 13000, "totalGlobalMem": 150 * 10**9,
@@ -30,6 +30,16 @@ ATTENTION = {  # heads of queries and keys, length, features; the shape of a mas
     "shared heads": (32, 8, 512, 128, None, True, 0.0, False), "padding": (12, 12, 77, 64, (4, 1, 1, 77), False, 0.1, False),
     "mask": (12, 12, 128, 64, (128, 128), False, 0.0, False), "mask of heads": (12, 12, 100, 64, (4, 12, 100, 100), False, 0.0, False),
 }
+LEARNT = {  # the shape of a mask that learns, heads of keys of 12, dropout
+    "bias of heads learns": ((1, 12, 128, 128), 12, 0.0), "one bias learns": ((128, 128), 12, 0.0),
+    "odd bias of the batch learns": ((4, 1, 77, 77), 12, 0.1), "bias of shared heads learns": ((4, 12, 128, 128), 4, 0.0),
+}
+PACKED = {  # heads of queries and keys, largest lengths, features, window, the same bits
+    "packed": (12, 12, 512, 512, 64, (None, None), False), "packed gpt": (12, 12, 512, 512, 64, (None, 0), False),
+    "packed shared heads": (32, 8, 512, 512, 128, (None, 0), False), "packed cross": (4, 4, 640, 128, 64, (None, 0), False),
+    "packed window": (12, 12, 512, 512, 64, (100, 20), False), "packed narrow": (4, 4, 128, 128, 8, (5, None), False),
+    "packed deterministic": (12, 12, 512, 512, 64, (None, 0), True),
+}
 
 
 def convolutions():
@@ -50,6 +60,18 @@ def attentions():
         q, k = ((4, heads, rows, d), flash.heads_between((4, heads, rows, d))), ((4, groups, rows, d), flash.heads_between((4, groups, rows, d)))
         for backward in (False, True):
             what = Attention(backward, "bfloat16", q, k, k, q, q, k, k, bias, causal, dropout, same_bits)
+            yield f"{name} {'backward' if backward else 'forward'}", what
+
+
+    for name, (mask, groups, dropout) in LEARNT.items():
+        rows = mask[-1]
+        q, k = [((4, heads, rows, 64), flash.heads_between((4, heads, rows, 64))) for heads in (12, groups)]
+        bias = flash._repeated(mask, (4, 12, rows, rows))
+        yield name, Attention(True, "bfloat16", q, k, k, q, q, k, k, bias, False, dropout, False, True)
+    for name, (heads, groups, rows, keys, d, window, same_bits) in PACKED.items():
+        q, k = packed_attention.described(4, heads, rows, d), packed_attention.described(4, groups, keys, d)
+        for backward in (False, True):
+            what = Attention(backward, "bfloat16", q, k, k, q, q, k, k, None, False, 0.0, same_bits, False, window)
             yield f"{name} {'backward' if backward else 'forward'}", what
 
 

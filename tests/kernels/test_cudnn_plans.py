@@ -27,7 +27,7 @@ def test_convolutions_and_attention_are_planned_for_an_h200(tmp_path):
     driver = tmp_path / "libcuda.so.1"
     subprocess.run(["gcc", "-shared", "-fPIC", "-Wl,-soname,libcuda.so.1", str(HERE / "host" / "no_driver.c"), "-o", str(driver)], check=True)
     paths = os.pathsep.join([str(tmp_path), *folders("libnvrtc.so*"), *folders("libcudnn.so*")])
-    done = subprocess.run([sys.executable, str(HERE / "plan_for_absent_device.py"), str(driver)], capture_output=True, text=True, timeout=180,
+    done = subprocess.run([sys.executable, str(HERE / "plan_for_absent_device.py"), str(driver)], capture_output=True, text=True, timeout=600,
                           env={**os.environ, "LD_LIBRARY_PATH": paths, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert done.returncode == 0, done.stderr[-2000:]
     rows = [line.split(": ") for line in done.stdout.splitlines() if ": " in line]
@@ -58,7 +58,7 @@ NUMBERS = [
     *named("OPERATION_POINTWISE", cudnn.OPERATION_POINTWISE_ATTRIBUTES, pointwise="PW_DESCRIPTOR", x="XDESC", b="BDESC", y="YDESC", t="TDESC"),
     ("CUDNN_ATTR_OPERATIONGRAPH_HANDLE", cudnn.GRAPH_HANDLE), ("CUDNN_ATTR_OPERATIONGRAPH_OPS", cudnn.GRAPH_OPERATIONS),
     *named("TENSOR", cudnn.TENSOR_ATTRIBUTES, alignment="BYTE_ALIGNMENT", type="DATA_TYPE", id="UNIQUE_ID", virtual="IS_VIRTUAL",
-           by_value="IS_BY_VALUE"),
+           by_value="IS_BY_VALUE", offsets="RAGGED_OFFSET_DESC"),
     *named("VARIANT_PACK", cudnn.PACK_ATTRIBUTES, ids="UNIQUE_IDS", addresses="DATA_POINTERS"),
     ("CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION", cudnn.DEVICE_TEXT),
     *[(f"CUDNN_DATA_{name}", cudnn.TYPES[ours]) for ours, name in (
@@ -89,6 +89,8 @@ NUMBERS = [
     ("CUDNN_ATTR_MATMUL_COMP_TYPE", attention.MATMUL_ATTRIBUTES["precision"]),
     ("CUDNN_ATTR_OPERATION_MATMUL_DESC", attention.MATMUL_ATTRIBUTES["matmul"]),
     *[(f"CUDNN_ATTR_OPERATION_MATMUL_{n.upper()}DESC", attention.MATMUL_ATTRIBUTES[n]) for n in "abc"],
+    *[(f"CUDNN_ATTR_OPERATION_MATMUL_GEMM_{n}_OVERRIDE_DESC", attention.MATMUL_ATTRIBUTES[ours])
+      for ours, n in (("rows", "M"), ("columns", "N"), ("terms", "K"))],
     ("CUDNN_ATTR_REDUCTION_OPERATOR", attention.REDUCTION_ATTRIBUTES["operator"]),
     ("CUDNN_ATTR_REDUCTION_COMP_TYPE", attention.REDUCTION_ATTRIBUTES["precision"]),
     ("CUDNN_ATTR_OPERATION_REDUCTION_DESC", attention.REDUCTION_ATTRIBUTES["reduction"]),
@@ -102,6 +104,7 @@ NUMBERS = [
     ("CUDNN_REDUCE_TENSOR_MAX", attention.LARGEST),
     *[(f"CUDNN_POINTWISE_{name}", getattr(attention, ours)) for ours, name in (
         *((n, n) for n in ("ADD", "MUL", "DIV", "SUB", "EXP", "LOG", "IDENTITY")), ("NOT_BELOW", "CMP_GE"), ("INDEX", "GEN_INDEX"),
+        ("ABOVE", "CMP_GT"), ("BELOW", "CMP_LT"), ("BOTH", "LOGICAL_AND"),
         ("SELECT", "BINARY_SELECT"))],
 ]
 

@@ -109,11 +109,71 @@ def test_masks(plugged, name, added, dims):
         np.testing.assert_allclose(found.detach()._data.get().astype(np.float64), right.detach()._data, atol=1e-2)
 
 
-def test_a_mask_that_learns_keeps_the_softmax(plugged):
+LEARNT = {  # the shape of a mask that learns, heads of keys, dropout
+    "of heads": ((1, 4, 5, 7), 4, 0.0), "one for all": ((5, 7), 4, 0.0), "of the batch": ((3, 1, 5, 7), 4, 0.0),
+    "each its own": ((3, 4, 5, 7), 4, 0.0), "shared heads": ((1, 4, 5, 7), 2, 0.0), "dropout": ((1, 4, 5, 7), 4, 0.25),
+}
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["", "with blind queries"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("name", LEARNT)
+def test_masks_that_learn(plugged, monkeypatch, name, dtype, blind):
     xp, library = plugged
-    x, mask = wrap(xp.asarray(numbers("float16", 1, 2, 5, 8))), wrap(xp.asarray(numbers("float16", 5, 5))).requires_grad_()
+    shape, groups, dropout = LEARNT[name]
+    host = [numbers(dtype, 3, heads, rows, 8) for heads, rows in ((4, 5), (groups, 7), (groups, 7))]
+    mask = numbers(dtype, *shape)
+    mask[..., 1, 3:] = -np.inf
+    if blind:
+        mask[..., 2, :] = -np.inf
+    monkeypatch.setattr("ringgrad.nn._functional.attention._random", lambda *_: wrap(xp.asarray(np.array(SEED, np.int64))) if dropout else None)
+    tensors = [wrap(xp.asarray(a)).requires_grad_() for a in (*host, mask)]
+    out = F.scaled_dot_product_attention(*tensors, dropout, enable_gqa=True)
+    wide = [wrap(a.astype(np.float64)).requires_grad_() for a in (*host, mask)]
+    k, v = (ops.repeat(t, 4 // groups, -3) for t in wide[1:3])
+    kept = wrap(host_libraries.dropped(*SEED, (3, 4, 5, 7), 1 - dropout) > 0) if dropout else None
+    expected = ops.scaled_dot_product_attention(wide[0], k, v, wide[3], kept, False, 1 / math.sqrt(8), 1 / (1 - dropout))[0]
+    g = np.arange(out.numel()).reshape(out.shape) % 5 - 2.0
+    out.backward(wrap(xp.asarray(g.astype(host[0].dtype))))
+    expected.backward(wrap(g))
+    assert len(library.runs) == 2
+    for found, right in zip((out, *(t.grad for t in tensors)), (expected, *(t.grad for t in wide))):
+        right = right.detach()._data
+        np.testing.assert_allclose(found.detach()._data.get().astype(np.float64), right, atol=TOLERANCE[dtype] * max(1, np.abs(right).max()))
+
+
+@pytest.mark.parametrize("shape, same_bits", [((1, 1, 1, 5), False), ((5,), False), ((5, 5), True)],
+                         ids=["its rows alike", "one row", "deterministic"])
+def test_masks_that_keep_the_softmax_to_learn(plugged, monkeypatch, shape, same_bits):
+    monkeypatch.setitem(DETERMINISTIC, "on", same_bits)
+    xp, library = plugged
+    x, mask = wrap(xp.asarray(numbers("float16", 1, 2, 5, 8))), wrap(xp.asarray(numbers("float16", *shape))).requires_grad_()
     F.scaled_dot_product_attention(x, x, x, attn_mask=mask).sum().backward()
-    assert mask.grad is not None and not library.runs
+    assert mask.grad.shape == shape and not library.runs
+
+
+def test_a_mask_learns_in_parts_too(compiled, monkeypatch):
+    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 600)
+    xp = host_libraries.device(compiled)
+    host = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)] + [numbers("float32", 4, 1, 7)]
+    with host_gpu.plugged(xp):
+        tensors = [wrap(xp.asarray(a)).requires_grad_() for a in host]
+        ops.flash_attention(*tensors, None, False, 0.3, 0.0)[0].sum().backward()
+        wide = [wrap(a.astype(np.float64)).requires_grad_() for a in host]
+        ops.scaled_dot_product_attention(*wide, None, False, 0.3, 1.0)[0].sum().backward()
+        for found, right in zip(tensors, wide):
+            np.testing.assert_allclose(found.grad._data.get(), right.grad._data, atol=1e-4)
+
+
+@pytest.mark.parametrize("version, keys, planned",
+                         [(91001, 128, False), (91002, 128, True), (91500, 100, False), (91501, 100, True), (91900, 1, False)])
+def test_versions_that_compute_wrong_gradients_are_not_asked(plugged, monkeypatch, version, keys, planned):
+    """And one query of one key, which no version takes."""
+    xp, _ = plugged
+    monkeypatch.setattr(choice.graphs(xp, 0), "version", version)
+    monkeypatch.setattr(flash, "_PLANS", {})
+    x = xp.asarray(numbers("float16", 1, 2, keys, 8))
+    assert flash.takes(x, x, x, None, True, 0.0) == planned
 
 
 def test_pieces_of_one_projection_are_not_copied_and_get_gradients_side_by_side(plugged):
@@ -121,7 +181,7 @@ def test_pieces_of_one_projection_are_not_copied_and_get_gradients_side_by_side(
     joined = xp.asarray(numbers("float16", 3, 5, 3, 2, 8))
     q, k, v = (xp.swapaxes(joined[:, :, i], 1, 2) for i in range(3))
     out, stats = flash.forward(xp, q, k, v, None, None, True, 0.3)
-    found = flash.backward(xp, [xp.ones_like(out), None], q, k, v, None, None, (out, stats), True, 0.3, 0.0, (True,) * 3)
+    found = flash.backward(xp, [xp.ones_like(out), None], q, k, v, None, None, (out, stats), True, 0.3, 0.0, (True, True, True, False))[:3]
     _, expected = reference(q, k, v, True, 0.3, None, 1.0)
     assert [a.strides for a in found] == [q.strides] * 3 and found[1].data.ptr - found[0].data.ptr == found[2].data.ptr - found[1].data.ptr == 32
     assert len(library.runs) == 2 and expected[0].shape == out.shape

@@ -5,6 +5,7 @@ import numpy as np
 
 from ... import _rng, ops
 from ..._config import ATTENTION
+from ..._core.modes import is_grad_enabled
 from ..._core.tensor import wrap
 from ..._dtypes import bool_
 from ..._functional.dtypes import finfo
@@ -47,13 +48,14 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
 
 def _without_softmax(query, key, value, mask, causal, dropout, grouped):
     """Whether a kernel that keeps no softmax is wanted, and there."""
-    if mask is not None and (mask.requires_grad or not mask.is_cuda or mask.dtype not in (query.dtype, bool_)):
+    if mask is not None and (not mask.is_cuda or mask.dtype not in (query.dtype, bool_)):
         return False
     if not (ATTENTION["flash"] or ATTENTION["cudnn"] or ATTENTION["mem_efficient"]) or query.ndim < 3:
         return False
     if key.shape[-3] != query.shape[-3] and not (grouped and key.shape[-3] and query.shape[-3] % key.shape[-3] == 0):
         return False
-    return avoids_softmax(query._data, key._data, value._data, None if mask is None else tuple(mask.shape), causal, dropout)
+    shape, learns = (None, False) if mask is None else (tuple(mask.shape), mask.requires_grad and is_grad_enabled())
+    return avoids_softmax(query._data, key._data, value._data, shape, causal, dropout, learns)
 
 
 def _bias(mask, dtype):
