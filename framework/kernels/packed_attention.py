@@ -110,22 +110,23 @@ def _place(xp, cu, other, tokens):
 def forward(xp, q, k, v, cu_q, cu_k, max_q, max_k, left=-1, right=-1, scale=1.0):
     """The op `packed_attention`."""
     if not takes(q, k, v, cu_q, cu_k, max_q, max_k, left, right):
-        return packed_attention.formula(xp, q, k, v, cu_q, cu_k, max_q, max_k, left, right, scale)
+        out, sums = packed_attention.formula(xp, *_wide(q, k, v), cu_q, cu_k, max_q, max_k, left, right, scale)
+        return out.astype(q.dtype, copy=False), sums
     q, k, v = [_suitable(xp, a) for a in (q, k, v)]
     plan = _plan(xp, q, k, v, len(cu_q) - 1, max_q, max_k, left, right, False)
     out, sums = xp.zeros((*q.shape[:2], v.shape[2]), q.dtype), xp.full(q.shape[:2], np.inf, np.float32)
     run(xp, plan, {"q": q, "k": k, "v": v, "o": out, "stats": sums, **_lying(xp, cu_q, cu_k, rounded(len(cu_q) - 1, 1), {
         **_steps(q=q, k=k, v=v, o=out), "stats": q.shape[1]})}, scale, **_bounds(left, right))
     if not _alike(cu_q, cu_k):  # else each query looks at its own key at least
-        seen = sees(xp, cu_q, cu_k, len(q), left, right)[:, None]
-        out, sums = xp.where(seen[..., None], out, xp.zeros((), out.dtype)), xp.where(seen, sums, xp.asarray(np.inf, np.float32))
+        seen = sees(xp, cu_q, cu_k, len(q), left, right)
+        out, sums = _kept(xp, seen, out), xp.where(seen[:, None], sums, xp.asarray(np.inf, np.float32))
     return out, sums
 
 
 def backward(xp, g, q, k, v, cu_q, cu_k, out, max_q, max_k, left, right, scale, needs):
     """Its gradients for q, k and v."""
     if not takes(q, k, v, cu_q, cu_k, max_q, max_k, left, right):
-        return packed_attention.rules[0].formula(xp, g, q, k, v, cu_q, cu_k, out, max_q, max_k, left, right, scale, needs)
+        return packed_attention.rules[0].formula(xp, _wide(g[0]), *_wide(q, k, v), cu_q, cu_k, out, max_q, max_k, left, right, scale, needs)
     (o, sums), do = out, xp.ascontiguousarray(g[0].astype(q.dtype, copy=False))
     q, k, v = [_suitable(xp, a) for a in (q, k, v)]
     plan, sequences = _plan(xp, q, k, v, len(cu_q) - 1, max_q, max_k, left, right, True), rounded(len(cu_q) - 1, 1)
@@ -135,10 +136,19 @@ def backward(xp, g, q, k, v, cu_q, cu_k, out, max_q, max_k, left, right, scale, 
                    "dq_sum": xp.empty(of_q, np.float32), **_lying(xp, cu_q, cu_k, sequences, {
                        **_steps(q=q, k=k, v=v, o=o, dq=dq, dk=dk, dv=dv), "stats": q.shape[1]})}, scale, **_bounds(left, right))
     if not _alike(cu_q, cu_k):
-        dq = xp.where(sees(xp, cu_q, cu_k, len(q), left, right)[:, None, None], dq, xp.zeros((), dq.dtype))
-        looked_at = sees(xp, cu_k, cu_q, len(k), -1, -1)[:, None, None]
-        dk, dv = [xp.where(looked_at, a, xp.zeros((), a.dtype)) for a in (dk, dv)]
+        dq, looked_at = _kept(xp, sees(xp, cu_q, cu_k, len(q), left, right), dq), sees(xp, cu_k, cu_q, len(k), -1, -1)
+        dk, dv = _kept(xp, looked_at, dk), _kept(xp, looked_at, dv)
     return dq, dk, dv
+
+
+def _kept(xp, rows, a):
+    """`a`, of halves, with zeros elsewhere than in these rows: their bits are moved, for the array library's `where` does not know all halves."""
+    return xp.where(rows[:, None, None], a.view(np.int16), xp.zeros((), np.int16)).view(a.dtype)
+
+
+def _wide(*arrays):
+    """Halves in float32, for formulas."""
+    return [a.astype(np.float32) if a.dtype.itemsize == 2 else a for a in arrays]
 
 
 def _alike(cu_q, cu_k):

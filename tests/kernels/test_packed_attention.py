@@ -116,3 +116,18 @@ def test_what_is_not_for_the_library_goes_the_plain_way(plugged, monkeypatch, wh
     if lengths == (5, 5):
         assert varlen_attn(t, t, t, ends, ends, 5, 5, window_size=(-1, 0)).shape == t.shape
     assert not any(plan.what.packed for plan in flash._PLANS.values() if plan)
+
+
+def test_gradients_go_the_plain_way_when_the_library_was_turned_off_meanwhile(plugged, monkeypatch):
+    xp, library = plugged
+    host, cu = [numbers("bfloat16", 8, 2, 16) for _ in range(3)], sequences((5, 3))
+    tensors, ends = [wrap(xp.asarray(a)).requires_grad_() for a in host], wrap(xp.asarray(cu))
+    out = varlen_attn(*tensors, ends, ends, 5, 5, window_size=(-1, 0))
+    for form in ("flash", "cudnn"):
+        monkeypatch.setitem(ATTENTION, form, False)
+    out.sum().backward()
+    wide = [wrap(a.astype(np.float64)).requires_grad_() for a in host]
+    varlen_attn(*wide, wrap(cu), wrap(cu), 5, 5, window_size=(-1, 0)).sum().backward()
+    assert len(library.runs) == 1
+    for ours, right in zip(tensors, wide):
+        np.testing.assert_allclose(np.asarray(ours.grad._data, np.float64), right.grad._data, atol=5e-2)
