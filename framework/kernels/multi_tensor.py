@@ -175,8 +175,31 @@ def computing(x):
 
 
 def fits(*columns):
-    """Whether the kernels take these lists of arrays: contiguous, each list of one float type."""
-    return all(a.flags.c_contiguous and a.dtype == c[0].dtype and a.dtype.name in TYPES for c in columns for a in c)
+    """Whether the kernels take these lists of arrays: each list of one float type, and what stands at one place of them alike in memory."""
+    return all(a.dtype == c[0].dtype and a.dtype.name in TYPES for c in columns for a in c) and all(alike(*row) for row in zip(*columns))
+
+
+def alike(first, *others):
+    """Whether arrays of one shape lie alike, without gaps: a kernel that goes over all of their memory finds the same elements side by side."""
+    if first.flags.c_contiguous:
+        return all(a.flags.c_contiguous for a in others)
+    steps = _steps(first)
+    return _fills(steps) and all(_steps(a) == steps for a in others)
+
+
+def _steps(a):
+    """(elements from one to the next, how many) of each dimension that has more than one."""
+    return [(s // a.itemsize, n) for s, n in zip(a.strides, a.shape) if n > 1]
+
+
+def _fills(steps):
+    """Whether an array with these steps has no gaps, whatever the order of its dimensions."""
+    expected = 1
+    for step, n in sorted(steps):
+        if step != expected:
+            return False
+        expected *= n
+    return True
 
 
 def sgd(xp, table, numbers, gain, *, nesterov, maximize, scale=None, factor=None, found=None):

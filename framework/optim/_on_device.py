@@ -14,7 +14,8 @@ from ._master_weights import has_master, master_of
 def parameters(group):
     """(backend, the group's parameters that have a gradient) where one launch can update them; else (None, None).
 
-    That is: parameters and gradients on one CUDA device, contiguous, of one float type, not sparse, not differentiable.
+    That is: parameters and gradients on one CUDA device, without gaps and each gradient as its parameter lies (channels last, say), of one float
+    type, not sparse, not differentiable.
     """
     every = group["params"]
     if not every or type(every[0]._data) is np.ndarray or group.get("differentiable"):
@@ -48,8 +49,12 @@ _TABLES = weakref.WeakKeyDictionary()  # optimizer: {(rule, address of the first
 def table_of(xp, optimizer, name, params, states, masters=None):
     """The table for a launch of the rule `name`: the last one again while every array is where it was.
 
-    states: lists of tensors, None for what is missing
+    states: lists of tensors, None for what is missing;  what lies otherwise than its parameter, after load_state_dict say, is laid out anew
     """
+    for column in (*states, masters):
+        for p, t in zip(params, column or ()):
+            if t is not None and not multi_tensor.alike(p._data, t._data):
+                t._data = _laid_out_as(p._data, t._data)
     columns = [[p._data for p in params], [p.grad._data for p in params]]
     columns += [None if column is None else [t if t is None else t._data for t in column] for column in states]
     if masters is not None:
@@ -59,6 +64,12 @@ def table_of(xp, optimizer, name, params, states, masters=None):
     if last is None or last[0] != sizes or last[1].addresses != multi_tensor.addresses_of(columns).tobytes():
         kept[place] = last = sizes, multi_tensor.Table(xp, columns)
     return last[1]
+
+
+def _laid_out_as(like, a):
+    out = like.astype(a.dtype, order="K")
+    out[...] = a
+    return out
 
 
 class _Numbers:

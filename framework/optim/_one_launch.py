@@ -28,7 +28,7 @@ def takes_group(optimizer, group):
         if entry and not (masters and MASTER not in entry):  # else it is made, or made wider, as it has to be
             states = [entry[name]._data for name in names if name in entry]
             kind = np.float32 if masters else like.dtype
-            if not all(type(a) is backend.Array and a.dtype == kind and a.flags.c_contiguous for a in states):
+            if not all(type(a) is backend.Array and a.dtype == kind for a in states):
                 return False
         if entry and not all(isinstance(entry.get(name), Tensor) and entry[name]._data.dtype == np.float32 for name in scalars):
             return False

@@ -133,3 +133,42 @@ def test_clipping(xp, dtype, most):
         found.append([np.asarray(t._data.view(np.ndarray), np.float64) for t in (norm, *(p.grad for p in params))])
     for a, b in zip(*found):
         np.testing.assert_allclose(a, b, rtol=4 * TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def last(array):
+    """The array, images of it with their channels last."""
+    return np.moveaxis(np.moveaxis(array, 1, -1).copy(), -1, 1)
+
+
+@pytest.mark.parametrize("loaded", [False, True], ids=["own state", "loaded state"])
+@pytest.mark.parametrize(("name", "kernel"), [("SGD", "sgd_step"), ("AdamW", "adam_step"), ("RMSprop", "rmsprop_rule")])
+def test_weights_with_their_channels_last_are_stepped_in_one_launch(xp, name, kernel, loaded):
+    """State that was loaded in another order is laid out as the weights are."""
+    def run(place, order):
+        rng = np.random.default_rng(0)
+        make = lambda turn: wrap(turn(place(rng.standard_normal((4, 3, 2, 2)).astype(np.float32))))  # noqa: E731
+        params = [make(order).requires_grad_(), make(lambda a: a).requires_grad_()]
+        optimizer = getattr(ringgrad.optim, name)(params, lr=0.1, **({"momentum": 0.9} if name != "AdamW" else {}))
+        for n in range(3):
+            for p, turn in zip(params, (order, lambda a: a)):
+                p.grad = make(turn)
+            optimizer.step()
+            if loaded and not n:
+                for entry in optimizer.state.values():
+                    for value in entry.values():
+                        if getattr(value, "ndim", 0):
+                            value._data = value._data.copy()
+        return params
+    xp.launched.clear()
+    got, want = run(xp.place, last), run(np.asarray, lambda a: a)
+    assert any(kernel in k for k in xp.launched), xp.launched
+    assert got[0]._data.strides == last(want[0]._data).strides
+    for a, b in zip(got, want):
+        np.testing.assert_allclose(a._data.get(), b._data, rtol=1e-5, atol=1e-6)
+
+
+def test_what_lies_otherwise_than_its_gradient_or_has_gaps_is_not_for_these_kernels():
+    a = np.ones((4, 3, 2, 2), np.float32)
+    assert multi_tensor.fits([a], [a * 2]) and multi_tensor.fits([last(a)], [last(a)]) and multi_tensor.fits([last(a)])
+    assert not multi_tensor.fits([a], [last(a)]) and not multi_tensor.fits([last(a)], [a])
+    assert not multi_tensor.fits([a[::2]]) and not multi_tensor.fits([last(a)[:, :2]]) and not multi_tensor.fits([np.broadcast_to(a, (2, *a.shape))])

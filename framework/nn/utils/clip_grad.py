@@ -85,7 +85,7 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
 
 
 def in_few_launches(gradients):
-    """Whether the kernels over many arrays take these: on one GPU, contiguous, of one float type."""
+    """Whether the kernels over many arrays take these: on one GPU, without gaps, of one float type."""
     if not gradients or type(gradients[0]._data) is np.ndarray:
         return False
     backend, arrays = of_array(gradients[0]._data), [g._data for g in gradients]
