@@ -16,18 +16,30 @@ LEAKS = {
     "files": "open('forgotten.txt', 'w').close()",
     None: "threading.Thread(target=time.sleep, args=(0.05,)).start(); subprocess.run([sys.executable, '-c', ''])",
 }
+NEEDS_A_GPU = "@pytest.mark.gpu\n"
 
 
 @pytest.mark.parametrize("kind", LEAKS, ids=str)
 def test_leaks_are_found(kind, tmp_path, run_command, rank_environment):
     """A test file of its own, run by a pytest of its own with this conftest as a plugin and little patience."""
-    imports = "import conftest, os, socket, subprocess, sys, threading, time, warnings\nconftest._PATIENCE_S = 0.3\nkept = []\n"
-    silence = "    warnings.simplefilter('ignore')\n"
-    (tmp_path / "test_leaky.py").write_text(f"{imports}def test_it():\n{silence}    {LEAKS[kind]}\n")
-    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_leaky.py"]
-    code, output = run_command(command, 60, {**rank_environment, "PYTHONPATH": str(TESTS)}, cwd=tmp_path)
+    code, output = run_leaky(LEAKS[kind], "", tmp_path, run_command, rank_environment)
     assert code == (0 if kind is None else 1), output
     assert kind is None or f"test_it left behind {kind}: " in output, output
+
+
+@pytest.mark.parametrize("kind", ["sockets", "threads"])
+def test_a_gpu_may_keep_its_sockets_and_nothing_else(kind, tmp_path, run_command, rank_environment):
+    code, output = run_leaky(LEAKS[kind], NEEDS_A_GPU, tmp_path, run_command, rank_environment)
+    assert code == (0 if kind == "sockets" else 1), output
+
+
+def run_leaky(body, mark, folder, run_command, environment):
+    """(exit code, output) of a pytest that runs a test with this body, marked so."""
+    imports = "import conftest, os, pytest, socket, subprocess, sys, threading, time, warnings\nconftest._PATIENCE_S = 0.3\nkept = []\n"
+    silence = "    warnings.simplefilter('ignore')\n"
+    (folder / "test_leaky.py").write_text(f"{imports}{mark}def test_it():\n{silence}    {body}\n")
+    command = [sys.executable, "-m", "pytest", "-p", "conftest", "-p", "no:cacheprovider", "--rootdir", str(folder), "test_leaky.py"]
+    return run_command(command, 60, {**environment, "PYTHONPATH": str(TESTS)}, cwd=folder)
 
 
 def square_of_the_rank(offset):

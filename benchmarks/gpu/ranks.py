@@ -47,8 +47,8 @@ dist.destroy_process_group()
 def nccl(bench):
     """Two ranks that share this GPU, started by ringgrad's own launcher; NCCL then talks over sockets, so this is no figure for two GPUs."""
     script = bench.folder / "nccl_rank.py"
-    script.write_text("import os\nos.environ['NCCL_HOSTID'] = 'host' + os.environ['RANK']\nos.environ['NCCL_MULTI_RANK_GPU_ENABLE'] = '1'\n" + RANK)
-    environment = make_importable(bench.folder)
+    script.write_text("import os\nos.environ['NCCL_HOSTID'] = 'host' + os.environ['RANK']\n" + RANK)
+    environment = {**make_importable(bench.folder), "NCCL_MULTI_RANK_GPU_ENABLE": "1", "NCCL_SOCKET_IFNAME": "lo", "NCCL_MNNVL_ENABLE": "0"}
     command = [sys.executable, "-m", "ringgrad.launch", "--nproc-per-node", "2", str(script)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=max(10, min(120, bench.deadline.left())))
     lines = [line for line in done.stdout.splitlines() if "FOUND" in line]

@@ -1,7 +1,4 @@
-"""NCCL: what can be checked without a GPU, and the contract where there is one.
-
-On a machine with one GPU two ranks share it: NCCL up to 2.29 takes ranks whose NCCL_HOSTID differ, later ones NCCL_MULTI_RANK_GPU_ENABLE=1.
-"""
+"""NCCL: what can be checked without a GPU, and the contract where there is one, which two ranks share."""
 
 import os
 import secrets
@@ -32,16 +29,16 @@ def outcomes(tmp_path_factory):
     """(size) -> how each rule ended on ranks with a GPU; all rules of one size run in one job, once."""
     done = {}
 
-    def of(size, environment):
+    def of(size, environment, sharing_a_gpu):
         if size not in done:
             folder = tmp_path_factory.mktemp(f"nccl{size}")
-            done[size] = collect(folder, size, start_ranks(size, folder, environment))
+            done[size] = collect(folder, size, start_ranks(size, folder, environment, sharing_a_gpu))
         return done[size]
 
     return of
 
 
-def start_ranks(size, folder, environment):
+def start_ranks(size, folder, environment, sharing_a_gpu):
     """Run the contract on ranks that find each other through the store, as ringgrad-run starts them; what they printed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         os.set_inheritable(listener.fileno(), True)
@@ -53,12 +50,11 @@ def start_ranks(size, folder, environment):
             "MASTER_PORT": str(listener.getsockname()[1]),
             "RINGGRAD_STORE_TOKEN": secrets.token_hex(16),
             "RINGGRAD_NCCL_BLOCKING_WAIT": "1",
-            "NCCL_MULTI_RANK_GPU_ENABLE": "1",
         }
         command = [sys.executable, str(HERE / "contract_runner.py"), "nccl", "cuda", str(folder)]
         ranks = []
         for rank in range(size):
-            place = {"RANK": str(rank), "LOCAL_RANK": str(rank), "NCCL_HOSTID": f"host{rank}"}
+            place = {"RANK": str(rank), "LOCAL_RANK": str(rank), **sharing_a_gpu(rank)}
             first = {"RINGGRAD_STORE_FD": str(listener.fileno())} if rank == 0 else {}
             with open(folder / f"output{rank}.txt", "wb") as output:
                 passed = (listener.fileno(),) if rank == 0 else ()
@@ -85,11 +81,11 @@ class TestNcclContract(CollectiveContract):
     sizes = (1, 2)
 
     @pytest.fixture(autouse=True)
-    def _outcomes(self, outcomes, rank_environment):
-        self._of, self._environment = outcomes, rank_environment
+    def _outcomes(self, outcomes, rank_environment, sharing_a_gpu):
+        self._of, self._given = outcomes, (rank_environment, sharing_a_gpu)
 
     def run(self, rule, size):
-        outcome = self._of(size, self._environment)
+        outcome = self._of(size, *self._given)
         errors = outcome["rules"].get(rule)
         if errors is None:
             pytest.fail(f"the ranks never came to {rule}: {outcome['ran']}", pytrace=False)

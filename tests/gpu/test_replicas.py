@@ -1,7 +1,6 @@
 """DataParallel with two replicas on one GPU, and DistributedDataParallel on two NCCL ranks that share it: equal to one with the whole batch.
 
-NCCL takes two ranks on one GPU when their NCCL_HOSTID differ (up to 2.29) or with NCCL_MULTI_RANK_GPU_ENABLE=1 (from 2.30).  Not run on a
-device yet.
+Not run on a device yet.
 """
 import os
 import secrets
@@ -49,17 +48,17 @@ RANK = textwrap.dedent("""
 """)
 
 
-def train_on_ranks(size, folder, environment):
+def train_on_ranks(size, folder, environment, sharing_a_gpu):
     """Parameters after training on `size` NCCL ranks, all on GPU 0."""
     (folder / "rank.py").write_text(RANK)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         os.set_inheritable(listener.fileno(), True)
         shared = {**environment, "WORLD_SIZE": str(size), "LOCAL_WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1", "LOCAL_RANK": "0",
-                  "MASTER_PORT": str(listener.getsockname()[1]), "RINGGRAD_STORE_TOKEN": secrets.token_hex(16), "NCCL_MULTI_RANK_GPU_ENABLE": "1"}
+                  "MASTER_PORT": str(listener.getsockname()[1]), "RINGGRAD_STORE_TOKEN": secrets.token_hex(16)}
         command = [sys.executable, str(folder / "rank.py"), str(STEPS), str(BATCH), str(folder / f"{size}.npz")]
         ranks = []
         for rank in range(size):
-            own = {"RANK": str(rank), "NCCL_HOSTID": f"host{rank}", **({} if rank else {"RINGGRAD_STORE_FD": str(listener.fileno())})}
+            own = {"RANK": str(rank), **sharing_a_gpu(rank), **({} if rank else {"RINGGRAD_STORE_FD": str(listener.fileno())})}
             ranks.append(subprocess.Popen(command, env={**shared, **own}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                           pass_fds=() if rank else (listener.fileno(),)))
         try:
@@ -73,8 +72,8 @@ def train_on_ranks(size, folder, environment):
         return [file[name] for name in file.files]
 
 
-def test_two_nccl_ranks_equal_one_with_the_whole_batch(tmp_path, rank_environment):
-    one, two = (train_on_ranks(size, tmp_path, rank_environment) for size in (1, 2))
+def test_two_nccl_ranks_equal_one_with_the_whole_batch(tmp_path, rank_environment, sharing_a_gpu):
+    one, two = (train_on_ranks(size, tmp_path, rank_environment, sharing_a_gpu) for size in (1, 2))
     for a, b in zip(one, two, strict=True):
         assert np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
 
