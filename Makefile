@@ -6,7 +6,8 @@
 #   make bench     speed beside NumPy and (where installed) torch
 #   make stubs     write the type stubs of what is attached at import
 #   make compatibility  count the names of torch that public programs use: docs/compatibility.md
-#   make kernels   compile every CUDA source for sm_80 and sm_90, without a GPU
+#   make kernels   compile every CUDA source for sm_80 and sm_90 and look at what each kernel needs, without a GPU
+#   make gpu-smoke on a machine with a GPU: one of everything, the smallest first, within 3 minutes
 #   make gpu       on a machine with a GPU: every check that needs one, within 9 minutes; GPU_PYTHON is the Python that has CuPy
 #   make gpu-bench the same for measurements, beside torch; both write their reports to runs/gpu (docs/gpu.md)
 #   make gpu-published   the same for the examples with published results
@@ -28,7 +29,7 @@ GPU_PYTHON ?= $(PYTHON)
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels gpu gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi cupy test-cupy test-fast-cpu clean
+.PHONY: demo test lint bench kernels gpu gpu-smoke gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi cupy test-cupy test-fast-cpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
@@ -53,6 +54,9 @@ compatibility: $(VENV)/.test
 
 kernels: $(VENV)/.kernels
 	$(BIN)/python -m ringgrad.kernels.check
+
+gpu-smoke:
+	$(GPU_PYTHON) -m benchmarks.gpu smoke --out runs/gpu --seconds 240
 
 gpu:
 	$(GPU_PYTHON) -m benchmarks.gpu checks --out runs/gpu

@@ -1,16 +1,17 @@
-"""`python -m benchmarks.gpu checks|measure|published|rehearse|ledger [--out FOLDER] [--seconds N] [part ...]`: see docs/gpu.md."""
+"""`python -m benchmarks.gpu smoke|checks|measure|published|rehearse|ledger [--out FOLDER] [--seconds N] [part ...]`: see docs/gpu.md."""
 import argparse
 import sys
 
 from . import _start, checks, ledger, measure, published
 
-NAMES = {"checks": "gpu", "measure": "gpu-bench", "published": "gpu-published", "rehearse": "rehearsal"}  # of the reports
+NAMES = {"smoke": "gpu-smoke", "checks": "gpu", "measure": "gpu-bench", "published": "gpu-published", "rehearse": "rehearsal"}  # of the reports
 
 
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
     parser.add_argument("what", choices=[*NAMES, "ledger"])
-    parser.add_argument("parts", nargs="*", help="sections of the measurements, results, or networks of the ledger; all without any")
+    parser.add_argument("parts", nargs="*",
+                        help="parts of the checks, sections of the measurements, results, or networks of the ledger; all without any")
     parser.add_argument("--out", default="runs/gpu", help="folder of the reports (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=checks.TIME_S, help="for everything together (default: %(default)s)")
     parser.add_argument("--each", action="store_true", help="the ledger's launches too, the most bytes first")
@@ -27,8 +28,9 @@ def main():
         line = f"Nothing was run: there is no GPU that CuPy can use on this machine ({found['reason']})."
         _start.report(options.out, NAMES[options.what], found, [line])
         return 0
-    if options.what == "checks":
-        return checks.main(options.out, found, options.seconds)
+    if options.what in ("smoke", "checks"):
+        parts = checks.SMOKE if options.what == "smoke" else checks.PARTS
+        return checks.main(options.out, found, options.seconds, options.parts, parts, NAMES[options.what])
     _start.make_importable(options.out)
     return {"measure": measure.main, "published": published.main}[options.what](options.out, found, options.seconds, options.parts)
 

@@ -32,10 +32,10 @@ def machine():
 
 
 def make_importable(folder):
-    """Where ringgrad is not installed, a folder of links under its import name; in any case the environment for subprocesses."""
+    """Where ringgrad is not installed, a folder of links under its import name; in any case the environment for subprocesses, wherever they run."""
     path = [str(ROOT)]
     if importlib.util.find_spec("ringgrad") is None:
-        package = Path(folder) / "import" / "ringgrad"
+        package = Path(folder).resolve() / "import" / "ringgrad"
         package.mkdir(parents=True, exist_ok=True)
         for entry in [*(ROOT / "framework").iterdir(), ROOT / "distributed", ROOT / "launch"]:
             link = package / entry.name

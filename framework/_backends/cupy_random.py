@@ -5,7 +5,7 @@ import threading
 import cupy
 import numpy as np
 
-from .philox import PER_BLOCK, SOURCE
+from .philox import OPTIONS, PER_BLOCK, SOURCE
 
 _THREADS, _MOST_BLOCKS = 256, 4096
 
@@ -19,7 +19,7 @@ class CudaSource:
         self._device = cupy.cuda.Device(index)
         self._lock = threading.Lock()
         with self._device:
-            self._module = cupy.RawModule(code=SOURCE, options=("-std=c++17",))
+            self._module = cupy.RawModule(code=SOURCE, options=OPTIONS)
             self._pair = cupy.zeros(2, np.uint64)
 
     def restart(self, seed):

@@ -4,6 +4,7 @@ Every kernel reads {seed, counter} from device memory, so that a captured CUDA g
 counter + i into four 32-bit words, which fill the next 2 or 4 elements of `out`; `advance` then moves the counter.
 """
 
+OPTIONS = ("-std=c++17",)
 SOURCE = r"""
 typedef unsigned int u32;
 typedef unsigned long long u64;

@@ -1,7 +1,7 @@
 """CUDA sources and the overrides made from them.  Loaded with the first CUDA tensor; `check` compiles all of them without a GPU.
 
 elementwise.py makes kernels from the one-line bodies of the ops and rules; the files of FILES hold a family each, over the common part in family.py.
-sources() lists every CUDA source of the package as (name, text).  What was checked how: docs/gpu.md.
+sources() lists every CUDA source of the package as (name, text, options).  What was checked how: docs/gpu.md.
 """
 import importlib
 
@@ -27,14 +27,14 @@ def patterns(body):
 
 
 def sources():
-    """Every CUDA source of the package: [(name, text)]."""
+    """Every CUDA source of the package: [(name, text, options of the compiler)]."""
     _families()
     elementwise.bodies(REGISTRY)
-    bodies = [(" ".join(filter(None, (body.name, choice, pattern, dtype))), body.source(dtype, pattern, choice))
+    bodies = [(" ".join(filter(None, (body.name, choice, pattern, dtype))), body.source(dtype, pattern, choice), elementwise.OPTIONS)
               for body in elementwise.EVERY.values() for choice in body.texts for dtype in FLOATS
               for pattern in (patterns(body) if dtype == "float32" else [body.plain])]
-    blocks = [(f"{family.name} family {dtype}", family.source(dtype)) for family in FAMILIES.values() for dtype in family.dtypes]
-    return [*bodies, *blocks, ("philox", philox.SOURCE)]
+    blocks = [(f"{family.name} family {dtype}", family.source(dtype), family.options) for family in FAMILIES.values() for dtype in family.dtypes]
+    return [*bodies, *blocks, ("philox", philox.SOURCE, philox.OPTIONS)]
 
 
 def register():

@@ -18,6 +18,7 @@ from .family import CODES, SCALARS, TYPES
 
 THREADS, MAX_BLOCKS = 256, 1 << 16
 BLOCK = (THREADS,)
+OPTIONS = ("-std=c++17",)
 REPEATED = r"""
 #ifndef REPEATED
 #define REPEATED
@@ -147,7 +148,7 @@ class Body:
         return None if out is None else xp.moveaxis(out, -1, 1)
 
     def _compiled(self, xp, pattern, code, choice):
-        module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=("-std=c++17",))
+        module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=OPTIONS)
         function = self.functions[pattern, code, choice, xp] = module.get_function(self.kernel_name(CODES[code], pattern, choice))
         return function
 

@@ -25,6 +25,7 @@ TYPES = {  # NumPy dtype: (storage type, type to compute in, header)
 CODES = {"e": "float16", "E": "bfloat16", "f": "float32", "d": "float64"}  # by the type code of a NumPy dtype, which is quick to read
 SCALARS = {"e": np.float32, "E": np.float32, "f": np.float32, "d": np.float64}  # the NumPy type of what kernels for a type compute in
 MOST_BLOCKS = 1 << 16
+MOST_THREADS = 512  # of a block of `rows_grid`
 I64, I32, NULL = np.int64, np.int32, np.intp(0)
 
 PRELUDE = r"""
@@ -187,7 +188,7 @@ def rows_grid(rows, n):
     """(grid, block) for rows of n elements: short rows four to a block, a warp each; long ones a block each."""
     if n <= 1024:
         return (min(-(-rows // 4), MOST_BLOCKS),), (32, 4)
-    return (min(rows, MOST_BLOCKS),), (256 if n <= 8192 else 512,)
+    return (min(rows, MOST_BLOCKS),), (256 if n <= 8192 else MOST_THREADS,)
 
 
 @functools.lru_cache(1 << 12)

@@ -14,7 +14,7 @@ def gpu():
     """In place of the fixture that skips without a GPU."""
 
 
-@pytest.mark.parametrize(("what", "name"), [("checks", "gpu"), ("measure", "gpu-bench"), ("published", "gpu-published")])
+@pytest.mark.parametrize(("what", "name"), [("smoke", "gpu-smoke"), ("checks", "gpu"), ("measure", "gpu-bench"), ("published", "gpu-published")])
 def test_a_machine_without_a_gpu_says_so(what, name, tmp_path, run_command):
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "benchmarks.gpu", what, "--out", str(tmp_path)]
@@ -28,7 +28,7 @@ def test_a_machine_without_a_gpu_says_so(what, name, tmp_path, run_command):
 
 def test_make_has_all():
     words = (ROOT / "Makefile").read_text()
-    assert all(f"benchmarks.gpu {what}" in words for what in ("checks", "measure", "published"))
+    assert all(f"benchmarks.gpu {what}" in words for what in ("smoke", "checks", "measure", "published"))
 
 
 @pytest.mark.slow
@@ -69,9 +69,9 @@ def test_the_counters_are_read():
 
 
 def test_every_part_of_the_checks_exists():
-    from benchmarks.gpu.checks import PARTS, TOOLS
-    for arguments, most, how in PARTS.values():
-        assert most > 0 and how in (None, "parallel", *TOOLS)
+    from benchmarks.gpu.checks import PARTS, SMOKE, TOOLS
+    for arguments, most, how in (*PARTS.values(), *SMOKE.values()):
+        assert most > 0 and how in (None, "parallel", "command", *TOOLS)
         for argument in arguments:
             path = argument.partition("=")[2] or argument
             if path.startswith("tests"):

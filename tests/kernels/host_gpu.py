@@ -21,6 +21,7 @@ import numpy as np
 from ringgrad import _backends, kernels
 from ringgrad._backends import BACKENDS
 from ringgrad._core.op import REGISTRY
+from ringgrad.kernels.resources import largest_block
 
 __name__ = "cupy.host_gpu"  # in tracebacks these frames are CuPy's
 HERE = Path(__file__).parent / "host"
@@ -157,6 +158,7 @@ class Module:
             kept = [_argument(name, i, a, code, expected[i + 1:i + 5] == STRIDED) for i, (a, code) in enumerate(zip(arguments, expected))]
             pointers = (ctypes.c_void_p * len(kept))(*(ctypes.addressof(k) for k in kept))
             sizes = [(ctypes.c_uint * 3)(*([*size, 1, 1][:3])) for size in (grid, block)]
+            _launchable(name, *sizes)
             self.xp.launched.add(name)
 
             def work():
@@ -168,6 +170,14 @@ class Module:
     def backwards(self, on):
         """Run the threads of a block from the last to the first."""
         ctypes.c_int.in_dll(self.library, "emulator_order").value = -1 if on else 1
+
+
+def _launchable(name, grid, block):
+    """AssertionError for a launch that a GPU refuses, or that the kernel's registers were not counted for (kernels/resources.py)."""
+    threads = block[0] * block[1] * block[2]
+    assert threads == 1 or threads % 32 == 0, f"{name}: blocks of {list(block)} threads are no whole warps"
+    assert threads <= largest_block(name), f"{name}: blocks of {list(block)} threads, and `make kernels` counts with {largest_block(name)}"
+    assert 0 < grid[0] < 2**31 and 0 < grid[1] < 2**16 and 0 < grid[2] < 2**16, f"{name}: a grid of {list(grid)} blocks"
 
 
 def _argument(name, i, a, code, strided):
