@@ -15,7 +15,7 @@ def main():
     parser.add_argument("--out", default="runs/gpu", help="folder of the reports (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=checks.TIME_S, help="for everything together (default: %(default)s)")
     parser.add_argument("--each", action="store_true", help="the ledger's launches too, the most bytes first")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # parts may come after options
     if options.what == "ledger":
         _start.make_importable(options.out)
         return ledger.main(options.parts, options.each)

@@ -11,7 +11,7 @@ from .family import MOST_THREADS
 REGISTERS, THREADS, BLOCKS = 65536, 2048, 32  # of a multiprocessor
 SHARED = {"sm_80": 164 << 10, "sm_90": 228 << 10}  # bytes of a multiprocessor
 SHARED_KEPT = 1 << 10  # bytes that the system takes beside what a block declares, of which the assembler refuses more than 48 KiB
-LARGE_BLOCKS = {"cross_entropy_reduce": 1024, "norm_and_factor": 1024}  # threads of kernels that run in one block alone
+LARGE_BLOCKS = dict.fromkeys(("cross_entropy_reduce", "cross_entropy_reduce_wide", "norm_and_factor"), 1024)  # threads of kernels in one block alone
 
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for '\w+'")
 STACK = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")

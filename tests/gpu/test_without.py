@@ -17,7 +17,7 @@ def gpu():
 @pytest.mark.parametrize(("what", "name"), [("smoke", "gpu-smoke"), ("checks", "gpu"), ("measure", "gpu-bench"), ("published", "gpu-published")])
 def test_a_machine_without_a_gpu_says_so(what, name, tmp_path, run_command):
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "benchmarks.gpu", what, "--out", str(tmp_path)]
+    command = [sys.executable, "-m", "benchmarks.gpu", what, "--out", str(tmp_path), "a part, after the options"]
     code, output = run_command(command, 120, environment, ROOT)
     assert code == 0, output
     found = json.loads((tmp_path / f"{name}.json").read_text())

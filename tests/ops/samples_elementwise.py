@@ -233,7 +233,7 @@ SELECTION = [
     Sample("clamp_min", [apart(3, 4), 0.0], op="clip", ref=np.maximum), Sample("clamp_max", [apart(3, 4), 0.0], op="clip", ref=np.minimum),
     elementwise("where", bools(3, 4), randn(3, 4), randn(4), ref=np.where, dtypes=EVERYTHING),
     Sample("where", [bools(3, 4), randn(3, 4), 0.5], ref=np.where, dtypes=FLOATS + COMPLEX),
-    Sample("where", [bools(3, 4), -1, randn(3, 4)], ref=np.where, dtypes=NUMBERS),
+    Sample("where", [bools(3, 4), -1, randn(3, 4)], ref=lambda c, x, y: np.where(c, np.array(x).astype(y.dtype), y), dtypes=NUMBERS),  # -1 wraps
     Sample("Tensor.where", [randn(3, 4), bools(3, 4), 0.0], op="where", ref=lambda x, c, y: np.where(c, x, y)),
     elementwise("heaviside", apart(3, 4), randn(3, 4), ref=np.heaviside, dtypes=REAL, grad=False),
     special("heaviside", [-1.0, 0.0, 2.0, 99], [5.0, 6.0, 7.0, 8.0], ref=np.heaviside, torch="torch 2.13 gives 0 for nan"),
