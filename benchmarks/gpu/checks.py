@@ -39,7 +39,7 @@ SMOKE = {  # as PARTS, the smallest first
     "convolution": ([LIBRARIES, "-k", "test_convolutions and 3x3 and last"], 40, None),
     "attention": ([LIBRARIES, "-k", "test_flash_attention and gpt"], 40, None),
     "compiling": (WARM, 90, "command"),
-    "kernels": (["tests/gpu/test_block_kernels.py", "-k", "gives and (float32 or bfloat16)"], 60, "parallel"),
+    "kernels": (["tests/gpu/test_block_kernels.py", "-k", "gives and (float32 or bfloat16)"], 90, "parallel"),
     "captured steps": ([CAPTURED, "-k", "are_the_steps or random_numbers or accounts"], 60, None),
     "training": (["tests/gpu/test_training.py", "-k", "MNIST"], 60, None),
     "two NCCL ranks": (["tests/gpu/test_replicas.py"], 90, None),

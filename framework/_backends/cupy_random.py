@@ -17,7 +17,7 @@ class CudaSource:
 
     def __init__(self, index):
         self._device = cupy.cuda.Device(index)
-        self._lock = threading.Lock()
+        self._lock, self._kernels = threading.Lock(), {}
         with self._device:
             self._module = cupy.RawModule(code=SOURCE, options=OPTIONS)
             self._pair = cupy.zeros(2, np.uint64)
@@ -68,7 +68,7 @@ class CudaSource:
         """The state as it is now, in an array of its own, and the counter moved on by `n`."""
         with self._device, self._lock:
             state = self._pair.astype(np.int64)
-            self._module.get_function("advance")((1,), (1,), (self._pair, np.uint64(n)))
+            self._run("advance", 1, 1, self._pair, np.uint64(n))
             return state
 
     def _draw(self, kernel, shape, dtype, *more):
@@ -78,6 +78,12 @@ class CudaSource:
             if n:
                 blocks = -(-n // PER_BLOCK[kernel])
                 grid = min(-(-blocks // _THREADS), _MOST_BLOCKS)
-                self._module.get_function(kernel)((grid,), (_THREADS,), (self._pair, out, np.uint64(n), *more))
-                self._module.get_function("advance")((1,), (1,), (self._pair, np.uint64(blocks)))
+                self._run(kernel, grid, _THREADS, self._pair, out, np.uint64(n), *more)
+                self._run("advance", 1, 1, self._pair, np.uint64(blocks))
             return out
+
+    def _run(self, name, grid, threads, *arguments):
+        kernel = self._kernels.get(name)
+        if kernel is None:  # CuPy would ask the driver anew at every call
+            kernel = self._kernels[name] = self._module.get_function(name)
+        kernel((grid,), (threads,), arguments)

@@ -1,4 +1,5 @@
 """Opening a library of NVIDIA's, wherever it was installed: by pip, conda or the system, or by another package of this process."""
+import contextlib
 import ctypes
 import functools
 import importlib
@@ -6,6 +7,7 @@ import importlib.metadata
 import importlib.util
 
 NAMES = {"cublasLt": ("libcublasLt.so.13", "libcublasLt.so.12"), "cudnn": ("libcudnn.so.9",), "nccl": ("libnccl.so.2",)}
+BEFORE = {"cudnn": ("nvrtc", "cublasLt")}  # what a library opens by itself, where the linker might not find it or, of NVRTC 13.0, its other half
 
 
 @functools.cache
@@ -22,8 +24,11 @@ def open_library(name):
 
 def _by_pathfinder(name):
     """By cuda-pathfinder, which CuPy brings: it knows the folders of wheels and of conda."""
-    found = importlib.import_module("cuda.pathfinder").load_nvidia_dynamic_lib(name)
-    return ctypes.CDLL(found.abs_path)
+    load = importlib.import_module("cuda.pathfinder").load_nvidia_dynamic_lib
+    for other in BEFORE.get(name, ()):
+        with contextlib.suppress(Exception):  # it may do without
+            load(other)
+    return ctypes.CDLL(load(name).abs_path)
 
 
 def _by_name(name):
