@@ -20,6 +20,8 @@ NAME = "ringgrad"  # what dtypes, sizes and types say they belong to; "torch" wh
 
 DETERMINISTIC = {"on": False, "warn": False}  # what use_deterministic_algorithms was told
 
+EPILOGUES = flag("RINGGRAD_EPILOGUES", True)  # whether cuBLASLt computes sums and activations within products, kernels/gemm.py
+
 TF32 = {"matmul": False, "conv": True}  # whether float32 may be rounded to TF32 on a GPU: backends.cuda.matmul.allow_tf32, backends.cudnn.allow_tf32
 CUDNN = {"enabled": True, "benchmark": False, "benchmark_limit": 10, "deterministic": False}  # what backends.cudnn was told
 ATTENTION = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True, "reduced_math": False}  # attention on a GPU

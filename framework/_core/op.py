@@ -66,6 +66,7 @@ class Op:
         self.broadcasts = promote is not None and len(self.inputs) > 1 if broadcasts is None else broadcasts
         self.optional = tuple(n for n in self.inputs if n in self.defaults and self.defaults[n] is None)
         self.slots, self.users, self.rules, self.overrides = [], [], [], {}
+        self.rules_on = {}  # backend name -> rules, where a kernel there does the work of several: see kernel
         self.sparse = None  # what it does when an operand is sparse: see on_sparse
         self.kernels = _Kernels(self)
         self.frees = variadic  # what it saves are values, which a backward pass frees, and not just shapes and types
@@ -90,13 +91,18 @@ class Op:
 
     # -- declaration ---------------------------------------------------------------------------------------------------
 
-    def vjp(self, *targets, cuda=None):
-        """Decorator: the gradient rule for the named inputs.  cuda: the CUDA C body of an elementwise one, which assigns `d`."""
+    def vjp(self, *targets, cuda=None, reads=None):
+        """Decorator: the gradient rule for the named inputs.  cuda: the CUDA C body of an elementwise one, which assigns `d`.
+
+        reads  {name: targets} of a rule for several inputs: what it names is saved if one of those targets is wanted, and else comes as None
+        """
         def register(fn):
             names, _ = _parameters(fn, skip=2)
             attrs = tuple(n for n in names if n in self.attrs or n == "shapes")
             indexes = tuple(self.inputs.index(t) for t in targets)
-            slots = tuple(self._slot(n, indexes) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
+            users = {n: tuple(self.inputs.index(t) for t in wanted) for n, wanted in (reads or {}).items()}
+            self.unrolls = self.unrolls and not users
+            slots = tuple(self._slot(n, users.get(n, indexes)) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
             self.rules.append(Rule(fn, indexes, slots, attrs, "needs" in names, cuda))
             return fn
         return register
@@ -115,8 +121,15 @@ class Op:
         return at
 
     def kernel(self, backend, vjp=None):
-        """Decorator: an override of the formula (or of the rule whose first input is `vjp`) on one backend, "numpy" or "cupy"."""
+        """Decorator: an override of the formula (or of the rule whose first input is `vjp`) on one backend, "numpy" or "cupy".
+
+        vjp: a tuple of inputs that have a rule each: fn computes their gradients together, as a rule for several inputs does.  It may name what those
+        rules save, which is None where nobody wanted it.  Not for "numpy", whose rules the engine calls by themselves.
+        """
         def register(fn):
+            if type(vjp) is tuple:
+                self._join(backend, vjp, fn)
+                return fn
             self.overrides[backend, vjp] = fn
             self.kernels.clear()
             for rule in self.rules:
@@ -124,6 +137,14 @@ class Op:
                     rule.numpy = fn
             return fn
         return register
+
+    def _join(self, backend, targets, fn):
+        """Let `fn` do the work of the rules of several inputs on a backend."""
+        names, indexes = _parameters(fn, skip=2)[0], tuple(self.inputs.index(t) for t in targets)
+        attrs = tuple(n for n in names if n in self.attrs)
+        slots = tuple(self.slots.index(n) for n in names if n not in self.attrs and n != "needs")
+        kept = [rule for rule in self.rules_on.get(backend, self.rules) if not {*rule.targets} & {*indexes}]
+        self.rules_on[backend] = [*kept, Rule(fn, indexes, slots, attrs, "needs" in names)]
 
     def on_sparse(self, fn):
         """Decorator: fn(*inputs, **attributes), on Tensors, takes the op's place when an operand is sparse."""

@@ -28,7 +28,7 @@ def readable(g, create_graph):
 def each_rule(node, g, xp, backend, create_graph):
     """Yield (target indexes, the list of their gradients) for every rule of which a gradient is wanted."""
     op, n = node.op, len(node.edges)
-    for rule in op.rules:
+    for rule in op.rules if create_graph else op.rules_on.get(backend.name, op.rules):
         targets = range(n) if op.variadic else rule.targets
         needs = tuple([node.edges[i] is not None for i in targets])
         if not any(needs):

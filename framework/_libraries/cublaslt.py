@@ -24,10 +24,20 @@ TYPES = {"float16": (R_16F, COMPUTE_32F, R_32F), "bfloat16": (R_16BF, COMPUTE_32
          "tf32": (R_32F, COMPUTE_32F_FAST_TF32, R_32F), "float64": (R_64F, COMPUTE_64F, R_64F)}
 
 LAYOUT_BATCH_COUNT, LAYOUT_BATCH_STEP = 5, 6
-DESC_TRANSA, DESC_TRANSB, DESC_EPILOGUE, DESC_BIAS = 3, 4, 7, 8
+DESC_TRANSA, DESC_TRANSB, DESC_EPILOGUE, DESC_BIAS, DESC_AUX, DESC_AUX_LD = 3, 4, 7, 8, 11, 12
 PREF_WORKSPACE, PREF_REDUCTION, PREF_ALIGNMENT = 1, 3, (5, 6, 7, 8)
 REDUCE_IN_COMPUTE_TYPE = 2  # parts of a long sum are never rounded to the matrices' type
-EPILOGUES = {"": 1, "bias": 4}  # what may follow the product: cublasLtEpilogue_t
+
+# What may follow a product, or come with it: numbers of cublasLtEpilogue_t, and whether a vector and a matrix of the result's shape take part.
+#
+#   bias         the vector, of `columns` elements, is added to every row
+#   gelu         the matrix becomes the sum (or the product), and the result its GELU, by the tanh form
+#   gelu slope   the matrix is what GELU was taken of: the product times the derivative there; "and sums": the vector becomes the sum of its rows
+#   left sums    the vector becomes the sums along the left operand's rows, of `rows` elements; the library's operand B
+EPILOGUES = {"": 1, "bias": 4, "gelu": 160, "bias, gelu": 164, "gelu slope": 192, "gelu slope and sums": 208, "left sums": 512}
+WITH_VECTOR = frozenset(("bias", "bias, gelu", "gelu slope and sums", "left sums"))
+WITH_MATRIX = frozenset(("gelu", "bias, gelu", "gelu slope", "gelu slope and sums"))
+MATRIX_STEP = 8  # elements of which the lines of that matrix must be a multiple
 
 ALIGNED = 256  # bytes; addresses are rounded to powers of two below this in plans
 
@@ -82,7 +92,7 @@ class Operand(NamedTuple):
 class Product(NamedTuple):
     """What is to be planned: (rows, inner) @ (inner, columns) -> (rows, columns), stored by rows, `batch` times.
 
-    kind: one of TYPES;  epilogue: one of EPILOGUES;  alignment: of all addresses, in bytes
+    kind: one of TYPES;  epilogue: one of EPILOGUES, all but "" and "bias" without a batch;  alignment: of all addresses, in bytes
     """
 
     kind: str
@@ -123,6 +133,10 @@ class _Descriptors:
         self._say(self.operation, DESC_TRANSA, c_int32(p.right.by_columns))
         self._say(self.operation, DESC_TRANSB, c_int32(p.left.by_columns))
         self._say(self.operation, DESC_EPILOGUE, c_uint32(EPILOGUES[p.epilogue]))
+        for attribute, _ in pointers(p.epilogue):
+            self._say(self.operation, attribute, c_void_p(p.alignment))  # an address as good as those to come, by which algorithms are chosen
+        if p.epilogue in WITH_MATRIX:
+            self._say(self.operation, DESC_AUX_LD, c_int64(p.columns))
         self.left = self._layout(data, p.rows, p.inner, p.left)
         self.right = self._layout(data, p.inner, p.columns, p.right)
         self.out = self._layout(data, p.rows, p.columns, Operand(False, p.columns, p.rows * p.columns))
@@ -162,7 +176,7 @@ class Plan:
         self._matmul = planner.library.cublasLtMatmul
         self._arguments = (planner.handle, descriptors.operation, ctypes.addressof(self._one), ctypes.addressof(self._zero), descriptors.left,
                            descriptors.right, descriptors.out, ctypes.addressof(found.algorithm))
-        self._lock = threading.Lock() if product.epilogue else None
+        self._pointers, self._lock = pointers(product.epilogue), threading.Lock()
 
     def run(self, left, right, out, workspace, stream):
         """out = left @ right, of addresses in device memory, on a stream.  RuntimeError with the library's words when it fails."""
@@ -172,10 +186,16 @@ class Plan:
         if status:
             self.planner.library.check(status, f"multiplying {self.product}")
 
-    def run_with_bias(self, left, right, out, workspace, stream, bias):
-        """`run` of a plan that adds a vector of `columns` elements at the address `bias` to every row."""
-        with self._lock:  # the address is part of the description, which threads share
-            status = self.planner.library.cublasLtMatmulDescSetAttribute(self.descriptors.operation, DESC_BIAS, byref(c_void_p(bias)), 8)
-            if status:
-                self.planner.library.check(status, f"giving the bias of {self.product}")
+    def run_with(self, left, right, out, workspace, stream, *others):
+        """`run` of a plan with an epilogue.  others: the addresses of its vector and its matrix, 0 for what it does not have."""
+        with self._lock:  # the addresses are part of the description, which threads share
+            for attribute, at in self._pointers:
+                status = self.planner.library.cublasLtMatmulDescSetAttribute(self.descriptors.operation, attribute, byref(c_void_p(others[at])), 8)
+                if status:
+                    self.planner.library.check(status, f"giving an address to {self.product}")
             self.run(left, right, out, workspace, stream)
+
+
+def pointers(epilogue):
+    """The addresses that an epilogue needs: [(attribute of the description, 0 for the vector or 1 for the matrix)]."""
+    return [(DESC_BIAS, 0)] * (epilogue in WITH_VECTOR) + [(DESC_AUX, 1)] * (epilogue in WITH_MATRIX)

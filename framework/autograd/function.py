@@ -69,7 +69,7 @@ class FunctionNode(Node):
 class _FunctionOp:
     """What the engine needs to know of a Function subclass: one rule for all inputs, which calls its backward."""
 
-    unrolls, variadic, holomorphic, promote, overrides, view, fast = False, True, False, None, {}, False, False
+    unrolls, variadic, holomorphic, promote, overrides, rules_on, view, fast = False, True, False, None, {}, {}, False, False
     rules_take_tensors, inputs, slots, lists, backward_name = True, (), (), False, None
 
     def __init__(self, cls, frees):

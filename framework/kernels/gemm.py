@@ -6,7 +6,7 @@ in a CUDA graph.  What the library does not take - integers, complex numbers, no
 import math
 import threading
 
-from .._config import TF32
+from .._config import EPILOGUES, TF32
 from .._core.broadcasting import mismatch
 from .._libraries import choice, cublaslt
 from .._libraries.cublaslt import Operand, Product
@@ -32,25 +32,31 @@ class _Recipe:
         self.run = plan.run
 
 
-def product(xp, x, y, bias=None):
-    """x @ y + bias; None where the library has no way for it.
+def product(xp, x, y, vector=None, matrix=None, epilogue=""):
+    """x @ y, with an epilogue; None where the library has no way for it.
 
-    x: (*batch, n, k), y: (*batch, k, m), or vectors, as in `ringgrad.matmul`;  bias: (m), contiguous
+    x: (*batch, n, k), y: (*batch, k, m), or vectors, as in `ringgrad.matmul`
+    epilogue        one of cublaslt.EPILOGUES, which says what it does with
+    vector, matrix  contiguous arrays, read or written: (m), or (n) for the sums along x's rows; (n, m).  Only "bias" takes a batch that does not
+                    fold into rows
     """
     device = x.device.id
     planner = choice.matmul(xp, device)
     if planner is None:
         return None
     left, right = x.data.ptr, y.data.ptr
-    bits = left | right | cublaslt.ALIGNED if bias is None else left | right | bias.data.ptr | cublaslt.ALIGNED
+    bits = left | right | cublaslt.ALIGNED
+    if epilogue:
+        others = 0 if vector is None else vector.data.ptr, 0 if matrix is None else matrix.data.ptr
+        bits |= others[0] | others[1]
     kind = x.dtype.char
     if kind == "f" and TF32["matmul"]:
         kind = "tf32"
-    key = planner, kind, x.shape, x.strides, y.shape, y.strides, bits & -bits, bias is not None
+    key = planner, kind, x.shape, x.strides, y.shape, y.strides, bits & -bits, epilogue
     recipe = _RECIPES.get(key)
     if recipe is None:
         with _lock:
-            recipe = _RECIPES[key] = _recipe(planner, x, y, KINDS.get(kind), bits & -bits, "" if bias is None else "bias")
+            recipe = _RECIPES[key] = _recipe(planner, x, y, KINDS.get(kind), bits & -bits, epilogue)
     if recipe is False:
         return None
     if recipe.copies is not None:
@@ -59,10 +65,10 @@ def product(xp, x, y, bias=None):
     out = xp.empty(recipe.shape, x.dtype)
     room = xp.cuda.alloc(recipe.workspace) if recipe.workspace else None
     addresses = left, right, out.data.ptr, 0 if room is None else room.ptr, xp.cuda.get_current_stream(device).ptr
-    if bias is None:
-        recipe.run(*addresses)
+    if epilogue:
+        recipe.plan.run_with(*addresses, *others)
     else:
-        recipe.plan.run_with_bias(*addresses, bias.data.ptr)
+        recipe.run(*addresses)
     return out
 
 
@@ -74,8 +80,17 @@ def _recipe(planner, x, y, kind, alignment, epilogue):
         return False
     size = x.itemsize
     told, copies, shape = describe(x.shape, [s // size for s in x.strides], y.shape, [s // size for s in y.strides])
+    if epilogue not in ("", "bias") and not _takes_epilogue(told, copies, epilogue):
+        return False
     plan = planner.plan(Product(kind, *told, epilogue, alignment))
     return False if plan is None else _Recipe(copies, plan, shape)
+
+
+def _takes_epilogue(told, copies, epilogue):
+    """Whether a product may have an epilogue with a matrix or with sums: no batch, nothing to copy first, lines as long as the library wants them."""
+    _, _, columns, batch, _, _ = told
+    lines = columns % cublaslt.MATRIX_STEP == 0 or epilogue not in cublaslt.WITH_MATRIX
+    return EPILOGUES and batch == 1 and copies is None and lines
 
 
 # -- shapes and strides ------------------------------------------------------------------------------------------------
@@ -167,21 +182,39 @@ def multiply(xp, x, y):
 
 def affine(xp, x, weight, bias=None):
     """The op `linear`."""
-    if bias is None or not (x.ndim and weight.ndim == 2 and bias.shape == weight.shape[:1] and bias.dtype == x.dtype and bias.flags.c_contiguous):
-        out = product(xp, x, weight.T) if bias is None and x.ndim and weight.ndim == 2 else None
-        return linear.formula(xp, x, weight, bias) if out is None else out
-    out = product(xp, x, weight.T, bias)
+    if not (x.ndim and weight.ndim == 2 and (bias is None or bias.shape == weight.shape[:1] and bias.dtype == x.dtype)):
+        return linear.formula(xp, x, weight, bias)
+    out = None if bias is None else with_bias(xp, x, weight, bias)
     if out is not None:
         return out
     out = product(xp, x, weight.T)
     if out is None:
         return linear.formula(xp, x, weight, bias)
-    out += bias
+    if bias is not None:
+        out += bias
     return out
 
 
+def with_bias(xp, x, weight, bias):
+    """x @ weight.T + bias in one launch, of operands that fit; None where the library has no way for it."""
+    return product(xp, x, weight.T, bias, epilogue="bias") if bias.flags.c_contiguous else None
+
+
+def weight_and_bias(xp, g, x, needs):
+    """The gradients of `linear` for its weight and bias: (out, in), (out).  The sums over rows come out of the weight's product."""
+    if not needs[0]:
+        return None, column_sums(xp, g)
+    rows = math.prod(g.shape[:-1])
+    columns, x = g.reshape(rows, g.shape[-1]).T, x.reshape(rows, x.shape[-1])
+    sums = xp.empty(g.shape[-1:], g.dtype) if needs[1] else None
+    weight = None if sums is None else product(xp, columns, x, sums, epilogue="left sums")
+    if weight is None:
+        return run(matmul, xp, columns, x), column_sums(xp, g) if needs[1] else None
+    return weight, sums
+
+
 def column_sums(xp, g):
-    """The gradient of `linear` for its bias: the sum over rows."""
+    """(*, n) -> (n)"""
     return run(sum_, xp, g, axis=tuple(range(g.ndim - 1)), keepdims=False)
 
 
@@ -189,4 +222,4 @@ def register():
     """Put these in the place of the formulas on CuPy arrays."""
     matmul.kernel("cupy")(multiply)
     linear.kernel("cupy")(affine)
-    linear.kernel("cupy", vjp="bias")(column_sums)
+    linear.kernel("cupy", vjp=("weight", "bias"))(weight_and_bias)

@@ -73,6 +73,11 @@ class CublasLt:
             setattr(self, name, ctypes.CFUNCTYPE(ctypes.c_int, *signature)(getattr(self, f"_{name.removeprefix('cublasLt')}")))
         self.cublasLtGetStatusString = ctypes.CFUNCTYPE(ctypes.c_char_p, ctypes.c_int)(lambda status: b"a status")
 
+    def epilogues(self):
+        """The epilogues of what was computed, by their names."""
+        names = {number: name for name, number in cublaslt.EPILOGUES.items()}
+        return [names[told[cublaslt.DESC_EPILOGUE]] for told in self.runs]
+
     def _make(self, place, thing):
         address = 16 * (len(self.things) + 1)
         self.things[address], place[0] = thing, address
@@ -99,6 +104,9 @@ class CublasLt:
     def _MatmulAlgoGetHeuristic(self, handle, operation, a, b, c, d, preference, wanted, results, number):
         assert self.things[handle] == "handle" and wanted == 1
         self.alignment = {self.things[preference][attribute] for attribute in cublaslt.PREF_ALIGNMENT}
+        for attribute in {cublaslt.DESC_BIAS, cublaslt.DESC_AUX} & self.things[operation].keys():
+            address = self.things[operation][attribute]  # which tells the library how aligned those to come will be
+            assert {address & -address} == self.alignment, "the heuristic is not told how an address is aligned"
         told = {**self.things[operation], "a": self.things[a], "b": self.things[b], "d": self.things[d], "alignment": self.alignment.pop()}
         number[0] = int(self.supports(told))
         results[0].workspace, results[0].algorithm.data[0] = 64, told["alignment"]
@@ -115,12 +123,58 @@ class CublasLt:
         out = _matrix(d, told["d"], 0)
         assert left.shape[1:] == (out.shape[1], right.shape[1]) and right.shape[2] == out.shape[2], "the three do not fit"
         result = left.astype(np.float64) @ right.astype(np.float64)
-        if told[cublaslt.DESC_EPILOGUE] == cublaslt.EPILOGUES["bias"]:
-            vector = np.ctypeslib.as_array(ctypes.cast(told[cublaslt.DESC_BIAS], ctypes.POINTER(ctypes.c_uint8)), (out.shape[1] * out.itemsize,))
-            result += vector.view(out.dtype).astype(np.float64)[:, None]
-        out[...] = result.astype(out.dtype)
+        out[...] = _Epilogue(told, out).after(result, left, right).astype(out.dtype)
         self.runs.append(told)
         return 0
+
+
+BIAS, GELU, AUX, SLOPE_OF_GELU, SUMS, SUMS_OF_A, SUMS_OF_B = 4, 32, 128, 64, 16, 256, 512  # bits of cublasLtEpilogue_t
+
+
+class _Epilogue:
+    """What follows a product, by the words of cublasLt.h.  The vector has an element for each row of the result, the sums of B for each column."""
+
+    def __init__(self, told, out):
+        self.does, size, (batch, rows, columns) = told[cublaslt.DESC_EPILOGUE], out.itemsize, out.shape
+        self.vector = self.aux = None
+        if self.does & (BIAS | SUMS | SUMS_OF_A | SUMS_OF_B):
+            self.vector = _memory(told[cublaslt.DESC_BIAS], (columns if self.does & SUMS_OF_B else rows) * size).view(out.dtype)
+        if self.does & AUX:
+            ld = told[cublaslt.DESC_AUX_LD]
+            assert ld >= rows and ld % 8 == 0 and told[cublaslt.DESC_AUX] % 16 == 0 and batch == 1, "the matrix beside the result lies wrongly"
+            self.aux = _memory(told[cublaslt.DESC_AUX], ((columns - 1) * ld + rows) * size).view(out.dtype)
+            self.aux = np.lib.stride_tricks.as_strided(self.aux, (rows, columns), (size, ld * size))
+        assert batch == 1 or self.does in (1, BIAS), "an epilogue of a batch"
+
+    def after(self, y, a, b):
+        """y = op(A) op(B) with the epilogue, in float64; what else it gives is written."""
+        if self.does & BIAS:
+            y = y + self.vector.astype(np.float64)[:, None]
+        if self.does & GELU:
+            self.aux[...] = y[0].astype(self.aux.dtype)
+            y = gelu(y)
+        if self.does & SLOPE_OF_GELU:
+            y = y * gelu_slope(self.aux.astype(np.float64))
+        for bit, sums in ((SUMS, y), (SUMS_OF_A, a), (SUMS_OF_B, b.swapaxes(1, 2))):
+            if self.does & bit:
+                self.vector[...] = sums[0].astype(np.float64).sum(1).astype(self.vector.dtype)
+        return y
+
+
+def _memory(address, size):
+    return np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,))
+
+
+def gelu(x):
+    """GELU by its tanh form."""
+    return x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2
+
+
+def gelu_slope(x):
+    """The derivative of `gelu`."""
+    c = np.sqrt(2 / np.pi)
+    t = np.tanh(c * (x + 0.044715 * x**3))
+    return (1 + t + x * (1 - t * t) * c * (1 + 0.134145 * x * x)) / 2
 
 
 def _matrix(address, layout, transposed):
@@ -130,7 +184,7 @@ def _matrix(address, layout, transposed):
     rows, columns, ld = layout["rows"], layout["columns"], layout["ld"]
     assert ld >= rows, "columns overlap"
     size = ((batch - 1) * step + (columns - 1) * ld + rows) * dtype.itemsize
-    flat = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_uint8)), (size,)).view(dtype)
+    flat = _memory(address, size).view(dtype)
     found = np.lib.stride_tricks.as_strided(flat, (batch, rows, columns), [s * dtype.itemsize for s in (step, 1, ld)])
     return found.swapaxes(1, 2) if transposed else found
 

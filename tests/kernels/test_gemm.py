@@ -125,14 +125,66 @@ def test_a_linear_layer_and_its_gradients(plugged, shape, dtype):
     host = [numbers(dtype, *shape), numbers(dtype, 3, 7), numbers(dtype, 3)]
     x, weight, bias = [wrap(placed(xp, a)).requires_grad_() for a in host]
     out = ringgrad.nn.functional.linear(x, weight, bias)
-    assert [run[cublaslt.DESC_EPILOGUE] for run in library.runs] == [cublaslt.EPILOGUES["bias"]]
-    out.backward(ringgrad.ones_like(out))
-    assert len(library.runs) == 3
-    wide = [a.astype(np.float64) for a in host]
-    ones = np.ones((*shape[:-1], 3))
-    expected = [wide[0] @ wide[1].T + wide[2], ones @ wide[1], ones.reshape(-1, 3).T @ wide[0].reshape(-1, 7), ones.reshape(-1, 3).sum(0)]
+    g = numbers(dtype, *shape[:-1], 3, seed=1)
+    out.backward(wrap(placed(xp, g)))
+    assert library.epilogues() == ["bias", "", "left sums"], "the weight's product sums the rows for the bias"
+    wide, g = [a.astype(np.float64) for a in host], g.astype(np.float64)
+    rows = g.reshape(-1, 3)
+    expected = [wide[0] @ wide[1].T + wide[2], g @ wide[1], rows.T @ wide[0].reshape(-1, 7), rows.sum(0)]
     for found, right in zip((out, x.grad, weight.grad, bias.grad), expected):
         np.testing.assert_allclose(found._data.get().astype(np.float64), right, atol=TOLERANCE[dtype] * 10, rtol=TOLERANCE[dtype])
+
+
+WANTED = {  # which of input, weight and bias want a gradient: what the backward pass has the library compute
+    (True, True, True): ["", "left sums"], (False, True, True): ["left sums"], (False, True, False): [""], (True, False, True): [""],
+    (False, False, True): [],
+}
+
+
+@pytest.mark.parametrize("wanted", WANTED)
+def test_gradients_that_nobody_wants_are_not_computed(plugged, wanted):
+    xp, library = plugged
+    x, weight, bias = [wrap(placed(xp, numbers("float32", *shape))).requires_grad_(w) for shape, w in zip(((2, 5, 7), (3, 7), (3,)), wanted)]
+    out = ringgrad.nn.functional.linear(x, weight, bias)
+    assert any(entry is not None and entry[0] is x._data for entry in out._node.saved) == wanted[1], "kept for the weight only"
+    out.backward(wrap(placed(xp, numbers("float32", 2, 5, 3))))
+    assert library.epilogues()[1:] == WANTED[wanted]
+    g = numbers("float32", 2, 5, 3).reshape(10, 3)
+    rights = (g @ weight._data.get()).reshape(2, 5, 7), g.T @ x._data.get().reshape(10, 7), g.sum(0)
+    for t, w, right in zip((x, weight, bias), wanted, rights):
+        assert (t.grad is not None) == w
+        if w:
+            np.testing.assert_allclose(t.grad._data.get(), right, rtol=1e-4, atol=1e-5)
+
+
+def test_sums_that_the_library_refuses_are_a_kernel_of_their_own(compiled):
+    xp = host_libraries.device(compiled)
+    library = host_libraries.CublasLt(lambda told: told[cublaslt.DESC_EPILOGUE] in (cublaslt.EPILOGUES[""], cublaslt.EPILOGUES["bias"]))
+    choice.put("matmul", xp, 0, cublaslt.Planner(cublaslt.opened(library)))
+    with host_gpu.plugged(xp):
+        x, weight, bias = [wrap(placed(xp, numbers("float32", *shape))).requires_grad_() for shape in ((5, 7), (3, 7), (3,))]
+        for _ in range(2):
+            ringgrad.nn.functional.linear(x, weight, bias).backward(wrap(placed(xp, numbers("float32", 5, 3))))
+        made = len(library.things)
+        ringgrad.nn.functional.linear(x, weight, bias).backward(wrap(placed(xp, numbers("float32", 5, 3))))
+        assert len(library.things) == made, "what was refused once is asked for again"
+        assert library.epilogues() == ["bias", "", ""] * 3
+        np.testing.assert_allclose(bias.grad._data.get(), 3 * numbers("float32", 5, 3).sum(0), rtol=1e-5)
+
+
+def test_the_gradient_of_a_linear_layer_s_gradient(plugged):
+    """Under create_graph the rules of the formulas run, one by one."""
+    xp, library = plugged
+    host = [numbers("float64", *shape) for shape in ((5, 7), (3, 7), (3,))]
+    found = []
+    for place in (lambda a: wrap(placed(xp, a)), lambda a: wrap(a.copy())):
+        x, weight, bias = [place(a).requires_grad_() for a in host]
+        out = ringgrad.nn.functional.linear(x, weight, bias)
+        gradients = ringgrad.autograd.grad((out**3).sum(), (x, weight, bias), create_graph=True)
+        sum((g**2).sum() for g in gradients).backward()
+        found.append([np.asarray(t.grad._data) for t in (x, weight, bias)])
+    for ours, right in zip(*found):
+        np.testing.assert_allclose(ours, right, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "GRU", "RNN"])
@@ -226,10 +278,16 @@ def test_functions_are_declared_as_in_the_header(header, function):
     ("CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES", cublaslt.PREF_WORKSPACE), ("CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK", cublaslt.PREF_REDUCTION),
     *[(f"CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_{m}_BYTES", n) for m, n in zip("ABCD", cublaslt.PREF_ALIGNMENT)],
     ("CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE", cublaslt.REDUCE_IN_COMPUTE_TYPE), ("CUBLASLT_EPILOGUE_DEFAULT", cublaslt.EPILOGUES[""]),
-    ("CUBLASLT_EPILOGUE_BIAS", cublaslt.EPILOGUES["bias"]),
+    ("CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER", cublaslt.DESC_AUX), ("CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD", cublaslt.DESC_AUX_LD),
+    ("CUBLASLT_EPILOGUE_BIAS", cublaslt.EPILOGUES["bias"]), ("CUBLASLT_EPILOGUE_GELU_AUX", cublaslt.EPILOGUES["gelu"]),
+    ("CUBLASLT_EPILOGUE_GELU_AUX_BIAS", cublaslt.EPILOGUES["bias, gelu"]), ("CUBLASLT_EPILOGUE_DGELU", cublaslt.EPILOGUES["gelu slope"]),
+    ("CUBLASLT_EPILOGUE_DGELU_BGRAD", cublaslt.EPILOGUES["gelu slope and sums"]), ("CUBLASLT_EPILOGUE_BGRADB", cublaslt.EPILOGUES["left sums"]),
 ])
 def test_numbers_are_those_of_the_header(header, name, ours):
-    assert int(re.search(rf"\b{name} = (0x[0-9a-fA-F]+|\d+)", header)[1], 0) == ours
+    def value(name):
+        text = re.search(rf"\b{name} = ([^,}}]+)", header)[1]
+        return sum(int(part, 0) if part[:1].isdigit() else value(part) for part in re.sub(r"[()\s]", "", text).split("|"))
+    assert value(name) == ours
 
 
 def test_structures_are_as_large_as_in_the_header(header):
