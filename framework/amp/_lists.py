@@ -21,7 +21,8 @@ _COMPOSED = """
 
 CPU = {
     "lower": "addmm baddbmm addbmm linalg.vecdot",
-    "lower ops": "matmul linear convolution conv_transpose prelu scaled_dot_product_attention flash_attention lstm_layer rnn_layer",
+    "lower ops": """matmul linear linear_relu linear_activation feed_forward convolution conv_transpose prelu scaled_dot_product_attention
+    flash_attention lstm_layer rnn_layer""",
     "gates": "lstm_cell",
     "gates ops": "gru_layer",
     "as_is": "mv dot vdot addmv addr outer F.bilinear " + _COMPOSED + "F.interpolate F.upsample",
@@ -40,7 +41,8 @@ CPU = {
 
 CUDA = {
     "lower": "addmm addmv addr baddbmm addbmm chain_matmul linalg.multi_dot linalg.vecdot mv",
-    "lower ops": "matmul linear convolution conv_transpose prelu scaled_dot_product_attention flash_attention lstm_layer gru_layer rnn_layer",
+    "lower ops": """matmul linear linear_relu linear_activation feed_forward convolution conv_transpose prelu scaled_dot_product_attention
+    flash_attention lstm_layer gru_layer rnn_layer""",
     "as_is": _COMPOSED,
     "float32": _LOSSES + """
     dist renorm cdist F.pdist pdist F.cosine_similarity F.interpolate F.upsample F.layer_norm F.group_norm

@@ -8,6 +8,7 @@ from ._functional.conv import *  # noqa: F403
 from ._functional.ctc_loss import *  # noqa: F403
 from ._functional.dropout import *  # noqa: F403
 from ._functional.embedding_bag import *  # noqa: F403
+from ._functional.feed_forward import *  # noqa: F403
 from ._functional.grouped import *  # noqa: F403
 from ._functional.linear_cross_entropy import *  # noqa: F403
 from ._functional.loss import *  # noqa: F403

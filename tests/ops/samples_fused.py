@@ -84,7 +84,40 @@ HALVES = Shares(np.array([[1, 0.5, 0], [0, 0.5, 0.25], [0, 0, 0.75], [0, 0, 0]])
 PICKED = Shares.at(4, np.array([0, 0, 2]))
 BOXES = const([[0, 0, 10, 10], [1, 1, 11, 11], [20, 20, 30, 30], [0, 0, 10, 9.5], [100, 100, 101, 101]])
 
+FORMS = {**{kind: ACTIVATIONS[kind] for kind in ("relu", "gelu", "silu")}, "gelu_tanh": lambda x: x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2}
+
+
+def in_torch(lib, x, w, b, kind):
+    """activation(linear(x)) by functions that torch has."""
+    F = lib.nn.functional
+    h = F.linear(x, w, b)
+    return F.gelu(h, approximate="tanh") if kind == "gelu_tanh" else getattr(F, kind)(h)
+
+
+def layer(lib, x, w, b, kind):
+    if not hasattr(lib.nn.functional, "linear_activation"):
+        return in_torch(lib, x, w, b, kind)
+    return lib.ops.linear_relu(x, w, b) if kind == "relu" else lib.ops.linear_activation(x, w, b, kind)[0]
+
+
+def network(lib, x, w, w2, b, b2, kind):
+    if not hasattr(lib.nn.functional, "feed_forward"):
+        return lib.nn.functional.linear(in_torch(lib, x, w, b, kind), w2, b2)
+    return lib.ops.feed_forward(x, w, w2, b, b2, kind)[0]
+
+
 SAMPLES = [
+    *(Sample("ops.linear_relu" if kind == "relu" else "ops.linear_activation", [randn(*shape), randn(5, 4), bias, kind], call=layer, slack=8,
+             op="linear_relu" if kind == "relu" else "linear_activation",
+             ref=lambda x, w, b, kind: FORMS[kind](x @ w.T + (0 if b is None else b)))
+      for kind in FORMS for shape, bias in (((2, 3, 4), randn(5)), ((3, 4), None), ((4,), randn(5)))),
+    *(Sample("ops.feed_forward", [randn(2, 3, 4), randn(5, 4), randn(2, 5), *biases, kind], call=network, op="feed_forward", slack=20,
+             ref=lambda x, w, w2, b, b2, kind: FORMS[kind](x @ w.T + (0 if b is None else b)) @ w2.T + (0 if b2 is None else b2))
+      for kind in FORMS for biases in ((randn(5), randn(2)), (None, None))),
+    Fails("ops.linear_activation", [randn(3, 4), randn(5, 4), randn(5), "tanh"], error=ValueError, says="the activations are", torch=INSIDE),
+    Fails("ops.feed_forward", [randn(3, 4), randn(5, 4), randn(2, 5), randn(5), randn(2), "tanh"], error=ValueError, says="the activations are",
+          torch=INSIDE),
+    Fails("ops.linear_relu", [randn(3, 4), randn(4, 5)], error=RuntimeError, says="did you transpose the weight", torch=INSIDE),
     *(Sample("ops.gated", [randn(3, 4), randn(3, 4), kind], op="gated", torch=INSIDE, dtypes=PLAIN, slack=4,
              ref=lambda x, y, kind: ACTIVATIONS[kind](x) * y) for kind in ("silu", "gelu", "sigmoid")),
     Fails("ops.gated", [randn(3), randn(3), "tanh"], error=ValueError, says="the activations are", dtypes=PLAIN, torch=INSIDE),

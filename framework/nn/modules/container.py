@@ -4,6 +4,8 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 
+from ...ops.feed_forward import FUSED_ON
+from . import _fused_steps
 from ._parameter_containers import ParameterDict, ParameterList, pairs_of
 from .module import Module, indent
 
@@ -98,6 +100,8 @@ class Sequential(_Numbered):
 
     def forward(self, input):
         """Run the modules in order."""
+        if FUSED_ON and type(getattr(input, "_data", None)) in FUSED_ON:  # on a GPU some of them may be one operation
+            return _fused_steps.run(self._modules.values(), input)
         for module in self._modules.values():
             input = module(input)
         return input

@@ -12,6 +12,7 @@ from ..._functional.creation import full
 from .. import functional as F
 from .. import init
 from .._functional.multi_head_attention import canonical_mask, none_or_dtype
+from ._fused_steps import activated
 from ._modes import in_autocast, needs_gradient
 from ._multihead_attention import MultiheadAttention
 from .activation import GELU, ReLU
@@ -175,7 +176,7 @@ class TransformerEncoderLayer(Module):
         return self.dropout1(x)
 
     def _ff_block(self, x):
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout2(self.linear2(self.dropout(activated(self.linear1, self.activation, x))))
 
 
 class TransformerDecoderLayer(Module):
@@ -220,7 +221,7 @@ class TransformerDecoderLayer(Module):
         return self.dropout2(x)
 
     def _ff_block(self, x):
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout3(self.linear2(self.dropout(activated(self.linear1, self.activation, x))))
 
 
 # Programs import the names below from torch's file of the same path.
