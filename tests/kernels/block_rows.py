@@ -217,6 +217,15 @@ RECURRENT = [
 RECURRENT += [Row(f"{name}, one step without biases", recurrent(name, (4,)), [recurrent_shapes(name, 4, 4, 7, biased=False)],
                   (f"{name}_forward", f"{name}_backward"), scale=8) for name in ("lstm", "gru", "rnn")]
 ROWS += RECURRENT
+
+
+def deformed(x, offset, weight, *rest):
+    mask, bias = rest if len(rest) == 2 else (None, None)
+    return vision_ops.deform_conv2d(x, offset, weight, bias, 2, 1, (1, 2), mask)
+
+
+DEFORMED = [[(2, 4, 5, 6), (2, 24, 3, 3), (4, 2, 3, 2), (2, 12, 3, 3), (4,)], [(1, 34, 4, 5), (1, 2, 3, 4), (3, 34, 1, 1)]]  # 17 channels: two chunks
+ROWS += [Row("deform_conv2d", deformed, DEFORMED, ("deformed_columns",), scale=16)]
 ATOMIC = [  # what runs where use_deterministic_algorithms is off
     Row("embedding, atomic", lambda t, i: F.embedding(i, t), [[(5, 3), (4, 2)], [(50, 130), (7,)]], ("embedding_atomic",), {1: ints(5)},
         ("float64", "float32")),
@@ -226,6 +235,7 @@ ATOMIC = [  # what runs where use_deterministic_algorithms is off
         scale=8),
     *[Row(f"{name}, atomic", lambda x, r, name=name: getattr(vision_ops, name)(x, r, (2, 3), 0.8), PLACES, kernels, {1: regions}, scale=8)
       for name, kernels in (("ps_roi_align", ("align_regions", "spread_regions")), ("ps_roi_pool", ("means_by_place", "spread_means")))],
+    Row("deform_conv2d, atomic", deformed, DEFORMED, ("deformed_columns", "deformed_image", "deformed_offsets"), scale=16),
     Row("index_select, atomic", lambda x, i: ringgrad.index_select(x, 1, i), [[(3, 5, 4), (9,)]], ("scatter_atomic",), {1: ints(5)}, scale=4),
     Row("scatter_reduce, atomic", lambda x, i, y: ringgrad.scatter_reduce(x, 1, i, y, "prod"), [[(3, 5), (3, 9), (3, 9)]], ("scatter_atomic",),
         {1: ints(5)}, scale=16),

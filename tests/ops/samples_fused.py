@@ -73,6 +73,26 @@ def spread_by_place(g, rois, elements):
     return out.reshape(2, 8, 5, 6)
 
 
+def between_pixels(shape):
+    """Offsets away from whole numbers, where gradients jump; some lead outside."""
+    return made(lambda rng: rng.integers(-2, 2, shape) + rng.uniform(0.2, 0.8, shape), "between pixels")
+
+
+def seen_by_kernel(x, offset, mask=None, kernel=(2, 1), stride=(1, 2), padding=(1, 0), dilation=(1, 1)):
+    """By loops; two groups of channels where there are twice as many offsets."""
+    (n, c, h, w), (oh, ow), taps = x.shape, offset.shape[2:], kernel[0] * kernel[1]
+    groups, out = offset.shape[1] // (2 * taps), np.zeros((n, c, taps, oh, ow))
+    for b, ch, t, i, j in np.ndindex(out.shape):
+        at = ch // (c // groups) * taps + t
+        y = i * stride[0] - padding[0] + t // kernel[1] * dilation[0] + offset[b, 2 * at, i, j]
+        u = j * stride[1] - padding[1] + t % kernel[1] * dilation[1] + offset[b, 2 * at + 1, i, j]
+        for row in range(h):
+            for column in range(w):
+                share = max(0, 1 - abs(y - row)) * max(0, 1 - abs(u - column))
+                out[b, ch, t, i, j] += share * x[b, ch, row, column] * (1 if mask is None else mask[b, at, i, j])
+    return out.reshape(n, c, taps, oh * ow)
+
+
 def maxima(x, rois):
     places = np.arange(x.size).reshape(x.shape)
     cells = [(0, slice(1, 5), [slice(1, 3), slice(3, 5)]), (1, slice(0, 5), [slice(0, 4), slice(3, 6)])]
@@ -141,6 +161,9 @@ SAMPLES = [
     *(Sample(f"ops.{name}", [x, ROIS, *more, (2, 2), 1.0, 2, elements], op=name, torch=INSIDE, dtypes=PLAIN, slack=10, grad=(0,),
              ref=lambda x, r, *_, ref=ref, elements=elements: ref(x, r, elements)) for elements in (False, True) for name, x, more, ref in (
         ("pool_by_place", randn(2, 8, 5, 6), (), pooled_by_place), ("spread_by_place", randn(2, 2, 2, 2), ((2, 8, 5, 6),), spread_by_place))),
+    *(Sample("ops.deformed_columns", [randn(1, 4, 3, 4), between_pixels((1, 8, 4, 2)), *mask, *([] if mask else [None]), (2, 1), (1, 2), (1, 0), (1, 1)],
+             op="deformed_columns", torch=INSIDE, dtypes=PLAIN, slack=10, grad=(0, 1, 2)[:2 + len(mask)],
+             ref=lambda x, o, m, *_: seen_by_kernel(x, o, m)) for mask in ([], [randn(1, 4, 4, 2)])),
     Sample("ops.region_maxima", [apart(2, 2, 5, 6), ROIS, (1, 2), 1.0], op="region_maxima", torch=INSIDE, dtypes=PLAIN, grad=False, gives="int64",
            ref=lambda x, r, *_: maxima(x, r)),
     Sample("ops.pick", [randn(2, 4, 3), (PICKED,), 1], op="pick", torch=INSIDE, dtypes=PLAIN, ref=lambda x, *_: x[:, [0, 0, 2]]),

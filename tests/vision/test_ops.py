@@ -238,6 +238,15 @@ def test_deform_conv():
     assert repr(layer) == "DeformConv2d(4, 6, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1), groups=2)"
 
 
+def test_offsets_at_whole_numbers():
+    """There the gradient is the way to the next pixel, in both directions, as in torchvision: offsets begin as zeros, and have to move."""
+    x, offset = RNG.standard_normal((1, 1, 3, 4)), ringgrad.zeros(1, 2, 3, 4, dtype=ringgrad.float64).requires_grad_()
+    ops.deform_conv2d(ringgrad.from_numpy(x), offset, ringgrad.ones(1, 1, 1, 1, dtype=ringgrad.float64)).sum().backward()
+    for d in range(2):
+        beyond = np.zeros((*x.shape[:2], *(1 if a == d else n for a, n in enumerate(x.shape[2:]))))
+        np.testing.assert_allclose(offset.grad.numpy()[:, d:d + 1], np.diff(x, axis=2 + d, append=beyond), atol=1e-12)
+
+
 # -- modules -----------------------------------------------------------------------------------------------------------
 
 MODULES = {
@@ -313,6 +322,8 @@ BAD = [
     (lambda: ops.drop_block2d(ringgrad.zeros(1, 2, 4), 0.5, 3), ValueError, "4 dimensional. Got 3"),
     (lambda: ops.drop_block2d(ringgrad.zeros(1, 2, 8, 8), 0.5, 4), ValueError, "odd. Got 4"),
     (lambda: ops.deform_conv2d(ringgrad.zeros(1, 2, 4, 4), ringgrad.zeros(1, 3, 4, 4), ringgrad.zeros(2, 2, 3, 3)), RuntimeError, "offset tensor"),
+    (lambda: ops.deform_conv2d(ringgrad.zeros(1, 2, 4, 4), ringgrad.zeros(1, 2, 4, 4), ringgrad.zeros(2, 2, 1, 1), mask=ringgrad.zeros(1, 1, 4, 3)),
+     RuntimeError, "mask should have shape"),
     (lambda: ops.DeformConv2d(3, 4, 3, groups=2), ValueError, "in_channels must be divisible"),
     (lambda: ops.FeaturePyramidNetwork([0], 4), ValueError, "in_channels=0"),
 ]

@@ -1,8 +1,8 @@
 """Deformable convolution (Dai et al. 2017, arXiv:1703.06211; with a mask Zhu et al. 2018, arXiv:1811.11168)."""
 import math
 
-from ... import nn
-from ..._functional.creation import arange, empty
+from ... import nn, ops
+from ..._functional.creation import empty
 
 __all__ = ["DeformConv2d", "deform_conv2d"]
 
@@ -27,33 +27,13 @@ def deform_conv2d(input, offset, weight, bias=None, stride=(1, 1), padding=(0, 0
                            f"weight.size[3].\nGot offset.shape[1]={offset.shape[1]}, while 2 * weight.size[2] * weight.size[3]={2 * kh * kw}")
     if tuple(offset.shape[2:]) != (oh, ow):
         raise RuntimeError(f"offset output dims: ({offset.shape[2]}, {offset.shape[3]}) - expected: ({oh}, {ow})")
-    moves = offset.reshape(n, groups, kh * kw, 2, oh, ow)
-    device, dtype = input.device, input.dtype
-    rows = (arange(oh, device=device) * sh - ph).to(dtype)[:, None]
-    columns = (arange(ow, device=device) * sw - pw).to(dtype)[None, :]
-    element_y = (arange(kh, device=device) * dh).to(dtype).repeat_interleave(kw)[:, None, None]
-    element_x = (arange(kw, device=device) * dw).to(dtype).repeat(kh)[:, None, None]
-    y, x = moves[:, :, :, 0] + (rows + element_y), moves[:, :, :, 1] + (columns + element_x)  # (N, G, kh * kw, OH, OW)
-    sampled = _interpolated(input.reshape(n, groups, c // groups, h * w), y.flatten(2), x.flatten(2), h, w)
-    if mask is not None:
-        sampled = sampled * mask.reshape(n, groups, 1, -1)
-    taken = sampled.reshape(n, c // per_group, per_group * kh * kw, oh * ow)
+    if mask is not None and tuple(mask.shape) != (n, groups * kh * kw, oh, ow):
+        raise RuntimeError(f"mask should have shape {[n, groups * kh * kw, oh, ow]} beside an offset of shape {list(offset.shape)}, got "
+                           f"{list(mask.shape)}")
+    seen = ops.deformed_columns(input, offset, mask, (kh, kw), (sh, sw), (ph, pw), (dh, dw))
+    taken = seen.reshape(n, c // per_group, per_group * kh * kw, oh * ow)
     out = (weight.reshape(c // per_group, -1, per_group * kh * kw) @ taken).reshape(n, k, oh, ow)
     return out if bias is None else out + bias.reshape(1, -1, 1, 1)
-
-
-def _interpolated(flat, y, x, h, w):
-    """Values of flat (N, G, C, H * W) at places y, x (N, G, P) -> (N, G, C, P)."""
-    top, left = y.detach().floor(), x.detach().floor()
-    total = 0
-    for dy in (0, 1):
-        for dx in (0, 1):
-            row, column = top + dy, left + dx
-            share = (1 - (y - row).abs()) * (1 - (x - column).abs())
-            inside = (row >= 0) & (row < h) & (column >= 0) & (column < w)
-            at = (row.clamp(0, h - 1) * w + column.clamp(0, w - 1)).long().unsqueeze(2).expand(-1, -1, flat.shape[2], -1)
-            total = total + flat.gather(3, at) * (share * inside.to(share.dtype)).unsqueeze(2)
-    return total
 
 
 class DeformConv2d(nn.Module):
