@@ -20,8 +20,16 @@ class CublasLt(host_libraries.CublasLt):
         inner = left["rows"] if told.get(cublaslt.DESC_TRANSA) else left["columns"]
         flops = 2 * batches[2] * out["rows"] * out["columns"] * inner
         shapes = tuple(f"{b}x{t['rows']}x{t['columns']}" for b, t in zip(batches, (left, right, out)))
-        host_ledger.XP.note("products", "matmul", shapes, bytes_[0] + bytes_[1], bytes_[2], flops)
+        beside = self._beside(told[cublaslt.DESC_EPILOGUE], out["rows"] * sizes[2], out["columns"] * sizes[2], bytes_[2])
+        host_ledger.XP.note("products", "matmul", shapes, bytes_[0] + bytes_[1] + beside[0], bytes_[2] + beside[1], flops)
         return 0
+
+    def _beside(self, epilogue, column, row, matrix):
+        """(bytes read, bytes written) of the vector and the matrix of an epilogue; column, row, matrix: bytes of those of the result."""
+        does = host_libraries
+        reads = column * bool(epilogue & does.BIAS) + matrix * bool(epilogue & does.SLOPE_OF_GELU)
+        writes = column * bool(epilogue & does.SUMS) + row * bool(epilogue & does.SUMS_OF_B) + matrix * bool(epilogue & does.GELU)
+        return reads, writes
 
 
 class Cudnn(host_libraries.Cudnn):

@@ -128,7 +128,7 @@ class CublasLt:
         return 0
 
 
-BIAS, GELU, AUX, SLOPE_OF_GELU, SUMS, SUMS_OF_A, SUMS_OF_B = 4, 32, 128, 64, 16, 256, 512  # bits of cublasLtEpilogue_t
+BIAS, SUMS, GELU, SLOPE_OF_GELU, AUX, SUMS_OF_A, SUMS_OF_B = 4, 16, 32, 64, 128, 256, 512  # bits of cublasLtEpilogue_t
 
 
 class _Epilogue:
