@@ -8,6 +8,7 @@ import math
 
 from ..ops._layout import channels_last, dense
 from ..ops.norm import group_normalize, moments, normalize, scale_shift
+from . import layer_norm
 from ._norm_text import TEXT
 from .family import I32, I64, Family, flat_grid, number, rows_grid, wide
 
@@ -209,6 +210,9 @@ def normalize_backward(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, cent
     if FAMILY.takes(x) and g.dtype == x.dtype:
         n = _last(x, axes, weight)
         if rstd is None and mean is None and n and (bias_shape is None or math.prod(bias_shape) == n):
+            if (needs[1] or needs[2]) and layer_norm.takes(x, n):
+                gx, *sums = layer_norm.gradients(xp, g, x, weight, n, eps, center, needs[0])
+                return gx, *(s.reshape(x.shape[x.ndim - len(axes):]) for s in sums)
             gx, stats, g, x = _rows_backward(xp, g, x, weight, n, (1, n, 1), eps, center, needs[0])
             if not (needs[1] or needs[2]):
                 return gx, None, None

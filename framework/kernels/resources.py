@@ -11,7 +11,8 @@ from .family import MOST_THREADS
 REGISTERS, THREADS, BLOCKS = 65536, 2048, 32  # of a multiprocessor
 SHARED = {"sm_80": 164 << 10, "sm_90": 228 << 10}  # bytes of a multiprocessor
 SHARED_KEPT = 1 << 10  # bytes that the system takes beside what a block declares, of which the assembler refuses more than 48 KiB
-LARGE_BLOCKS = dict.fromkeys(("cross_entropy_reduce", "cross_entropy_reduce_wide", "norm_and_factor"), 1024)  # threads of kernels in one block alone
+OWN_BLOCKS = {  # threads of kernels whose blocks are always so large
+    **dict.fromkeys(("cross_entropy_reduce", "cross_entropy_reduce_wide", "norm_and_factor"), 1024), "layer_norm_backward": 256}
 
 ENTRY = re.compile(r"Compiling entry function '(\w+)' for '\w+'")
 STACK = re.compile(r"(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads")
@@ -42,7 +43,7 @@ def read(log):
 
 def largest_block(kernel):
     """The most threads that a block of a kernel is launched with; tests/kernels/test_resources.py holds launches to it."""
-    return LARGE_BLOCKS.get(kernel, MOST_THREADS)
+    return OWN_BLOCKS.get(kernel, MOST_THREADS)
 
 
 def warps_that_fit(needs):
