@@ -5,9 +5,7 @@ import threading
 import cupy
 import numpy as np
 
-from .philox import OPTIONS, PER_BLOCK, SOURCE
-
-_THREADS, _MOST_BLOCKS = 256, 4096
+from .philox import MOST_BLOCKS, OPTIONS, PER_BLOCK, SOURCE, THREADS
 
 
 class CudaSource:
@@ -77,8 +75,8 @@ class CudaSource:
             out = cupy.empty(shape, dtype)
             if n:
                 blocks = -(-n // PER_BLOCK[kernel])
-                grid = min(-(-blocks // _THREADS), _MOST_BLOCKS)
-                self._run(kernel, grid, _THREADS, self._pair, out, np.uint64(n), *more)
+                grid = min(-(-blocks // THREADS), MOST_BLOCKS)
+                self._run(kernel, grid, THREADS, self._pair, out, np.uint64(n), *more)
                 self._run("advance", 1, 1, self._pair, np.uint64(blocks))
             return out
 

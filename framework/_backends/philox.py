@@ -3,6 +3,9 @@
 Every kernel reads {seed, counter} from device memory, so that a captured CUDA graph draws new numbers at each replay.  Thread i turns
 counter + i into four 32-bit words, which fill the next 2 or 4 elements of `out`; `advance` then moves the counter.
 """
+import math
+
+import numpy as np
 
 OPTIONS = ("-std=c++17",)
 SOURCE = r"""
@@ -95,3 +98,21 @@ extern "C" __global__ void advance(u64* state, u64 blocks) {
 
 PER_BLOCK = {"uniform_float32": 4, "uniform_float64": 2, "normal_float32": 4, "normal_float64": 2, "bits64": 2,
              "below_float32": 4}  # elements per counter value
+
+THREADS, MOST_BLOCKS = 256, 4096
+_MODULES = {}
+
+
+def below(xp, state, first, shape, p):
+    """Booleans of `shape`, True where a number from [0, 1) is below p: from the numbers of a state, those `first` counters behind its own.
+
+    state: {seed, counter}, (2) int64 on the device, as `Generator.reserve` returns it
+    """
+    if xp not in _MODULES:
+        _MODULES[xp] = xp.RawModule(code=SOURCE, options=OPTIONS)
+    out, n = xp.empty(shape, bool), math.prod(shape)
+    there = state.copy()
+    there[1:] += first
+    grid = min(-(-n // (THREADS * PER_BLOCK["below_float32"])), MOST_BLOCKS)
+    _MODULES[xp].get_function("below_float32")((grid,), (THREADS,), (there.view(np.uint64), out, np.uint64(n), np.float32(p)))
+    return out

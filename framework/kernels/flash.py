@@ -1,4 +1,4 @@
-"""Attention on CuPy arrays without the softmax in memory: by cuDNN in half precision; else a few heads at a time, and again in the backward pass."""
+"""Attention on CuPy arrays without the softmax in memory: by cuDNN in half precision; else as attention_in_parts.py does it."""
 import ctypes
 import math
 import threading
@@ -10,16 +10,14 @@ from .._config import ATTENTION, DETERMINISTIC
 from .._libraries import choice
 from .._libraries.attention import Attention
 from ..ops._layout import steps
-from ..ops.flash_attention import HALVES, LARGE, flash_attention, for_each_head, for_one_head, fused
-from . import attention
+from ..ops.flash_attention import HALVES, flash_attention, fused
+from . import attention_in_parts as in_parts
 
 OLDEST = 91002  # the two before it compute wrong results, and those before them want another number than -infinity where a query may not look
 PADS = 91501  # the first version whose gradients are right for any number of keys, not for multiples of 128 only
 MOST = 512  # plans, each with a kernel that took a second to compile: programs with ever new lengths go the other way after so many
 _PLANS, _lock = {}, threading.Lock()
 
-
-# -- by cuDNN ----------------------------------------------------------------------------------------------------------
 
 def planned(planner, key, describe):
     """The plan kept under a key, or one made for describe(), an Attention or None; None where the library has none."""
@@ -137,12 +135,12 @@ def _random(seed):
 def forward(xp, q, k, v, bias=None, seed=None, causal=False, scale=1.0, dropout=0.0):
     """The op `flash_attention`."""
     if q.dtype.name not in HALVES or q.ndim not in (3, 4):
-        return _in_parts(xp, q, k, v, bias, causal, scale, dropout)
+        return in_parts.forward(xp, q, k, v, bias, seed, causal, scale, dropout)
     q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
     shape, mask = _added(xp, bias)
     plan = _plan(xp, q4, k4, v4, shape, causal, dropout, False)
     if plan is None:
-        return _in_parts(xp, q, k, v, bias, causal, scale, dropout)
+        return in_parts.forward(xp, q, k, v, bias, seed, causal, scale, dropout)
     out, stats = _new(xp, (*q4.shape[:3], v4.shape[3]), q.dtype), xp.empty((*q4.shape[:3], 1), np.float32)
     run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": out, "stats": stats, **mask, **_random(seed)}, scale, dropout)
     return out if q.ndim == 4 else out[0], stats
@@ -152,7 +150,7 @@ def backward(xp, g, q, k, v, bias, seed, out, causal, scale, dropout, needs):
     """Its gradients for q, k, v and bias."""
     (o, stats), g = out, g[0]
     if not stats.size or g is None:
-        return _gradients_in_parts(xp, g, q, k, v, bias, causal, scale, needs[3])
+        return in_parts.backward(xp, g, q, k, v, bias, seed, causal, scale, dropout, needs[3])
     q4, k4, v4 = [_suitable(xp, a) for a in (q, k, v)]
     o4, g4 = [a if a.ndim == 4 else a[None] for a in (o, g)]
     shape, mask = _added(xp, bias)
@@ -164,54 +162,6 @@ def backward(xp, g, q, k, v, bias, seed, out, causal, scale, dropout, needs):
     run(xp, plan, {"q": q4, "k": k4, "v": v4, "o": o4, "do": do, "stats": stats, **dict(zip(("dq", "dk", "dv"), gradients)), **mask, **_random(seed),
                     "sums": xp.empty(stats.shape, np.float32), "dq_sum": xp.empty(q4.shape, np.float32), "dbias": of_bias}, scale, dropout)
     return *[a if q.ndim == 4 else a[0] for a in gradients], of_bias
-
-
-# -- without cuDNN -----------------------------------------------------------------------------------------------------
-
-def _parts(q, k):
-    """Slices of the flattened batch and heads of which a softmax stays below LARGE bytes."""
-    number = max(1, LARGE // max(1, q.shape[-2] * k.shape[-2] * q.itemsize))
-    return [slice(i, i + number) for i in range(0, math.prod(q.shape[:-2]), number)]
-
-
-def _flat(xp, *arrays):
-    return [xp.ascontiguousarray(a).reshape(-1, *a.shape[-2:]) for a in arrays]
-
-
-def _in_parts(xp, q, k, v, bias, causal, scale, dropout):
-    if dropout:
-        raise RuntimeError("attention with dropout was to be computed by a fused kernel, and there is none for these arrays")
-    q_, k_, v_ = _flat(xp, q, *for_each_head(xp, q, k, v))
-    out, masks = xp.empty((*q.shape[:-1], v.shape[-1]), q.dtype), _masks(xp, bias, q, k)
-    flat = out.reshape(-1, *out.shape[-2:])
-    for part in _parts(q, k):
-        flat[part] = attention.forward(xp, q_[part], k_[part], v_[part], masks(part), None, causal, scale)[0]
-    return out, xp.empty((0,), np.float32)
-
-
-def _masks(xp, bias, q, k):
-    """part -> the bias for that part of the flattened batch and heads."""
-    if bias is None:
-        return lambda part: None
-    whole = xp.broadcast_to(bias, (*q.shape[:-1], k.shape[-2]))
-    flat = whole.reshape(-1, *whole.shape[-2:]) if bias.shape == whole.shape else None
-    if flat is None and math.prod(bias.shape[:-2]) == 1:
-        return lambda part: bias.reshape(bias.shape[-2:])
-    return lambda part: (whole.reshape(-1, *whole.shape[-2:]) if flat is None else flat)[part]
-
-
-def _gradients_in_parts(xp, g, q, k, v, bias, causal, scale, learns):
-    masks = _masks(xp, bias, q, k)
-    each = for_each_head(xp, q, k, v)
-    q_, k_, v_, g_ = _flat(xp, q, *each, g)
-    found = [xp.empty(a.shape, a.dtype) for a in (q, *each)] + [xp.empty((*q.shape[:-1], k.shape[-2]), q.dtype)] * learns
-    for part in _parts(q, k):
-        q__, k__, v__ = q_[part], k_[part], v_[part]
-        p = attention.forward(xp, q__, k__, v__, masks(part), None, causal, scale)[1]
-        gradients = attention.backward(xp, [g_[part]], q__, k__, v__, None, None, (None, p), causal, scale, 1.0, (True, True, True, learns))
-        for whole, gradient in zip(found, gradients):
-            whole.reshape(-1, *whole.shape[-2:])[part] = gradient
-    return found[0], *[for_one_head(xp, a, like.shape) for a, like in zip(found[1:], (k, v))], found[3] if learns else None
 
 
 def register():

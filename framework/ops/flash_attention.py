@@ -29,7 +29,7 @@ def flash_attention(xp, q, k, v, bias=None, seed=None, causal: bool = False, sca
 
     bias     added to the scaled scores, finite; broadcasts to (*B, H, L, S)
     causal   queries look at no later keys
-    dropout  of the softmax, only where a fused kernel takes it;  seed: (2) int64, the state of the random source, for kernel and rule
+    dropout  of the softmax, on a GPU only;  seed: (2) int64, the state of the random source, for kernel and rule
 
     Dao et al. 2022, arXiv:2205.14135.
     """
@@ -79,4 +79,4 @@ def avoids_softmax(q, k, v, bias, causal, dropout, learns=False):
         return False
     if fused["takes"](q, k, v, bias, causal, dropout, learns):
         return True
-    return not (dropout or learns) and q.size // q.shape[-1] * k.shape[-2] * q.itemsize > LARGE
+    return 0 <= dropout <= 1 and q.size // q.shape[-1] * k.shape[-2] * q.itemsize > LARGE

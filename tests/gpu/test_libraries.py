@@ -6,6 +6,7 @@ import pytest
 
 import ringgrad
 from ringgrad import ops
+from ringgrad._backends import philox
 from ringgrad._config import DETERMINISTIC
 from ringgrad._core.tensor import wrap
 from ringgrad._libraries import choice
@@ -267,17 +268,23 @@ def test_attention_of_packed_sequences(monkeypatch, name, kind, spare, same_bits
         close(ours.grad, theirs.grad.numpy(), kind, 512)
 
 
-def test_attention_in_parts_equals_the_composition(monkeypatch):
-    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 1 << 14)
-    host = [numbers(2, 3, 50, 16, seed=i) for i in range(3)]
-    q, k, v = (on_gpu(a, "float32").requires_grad_() for a in host)
-    out = ops.flash_attention(q, k, v, None, None, True, 0.25, 0.0)[0]
+@pytest.mark.parametrize("mask", [None, (50, 50), (1, 3, 50, 50), (2, 1, 1, 50), (2, 3, 50, 50)])
+@pytest.mark.parametrize("dropout", [0.0, 0.25])
+def test_attention_in_parts_equals_the_composition(cupy, monkeypatch, dropout, mask):
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 1 << 14)
+    host = [numbers(2, 3, 50, 16, seed=i) for i in range(3)] + ([] if mask is None else [numbers(*mask)])
+    q, k, v, *bias = (on_gpu(a, "float32").requires_grad_() for a in host)
+    state = ringgrad.tensor([5, 7], device="cuda")
+    out = ops.flash_attention(q, k, v, *(bias or [None]), state, mask is None, 0.25, dropout)[0]
     out.backward(ringgrad.ones_like(out))
     wide = [ringgrad.from_numpy(a).requires_grad_() for a in host]
-    expected = attention(*wide, True)
+    drawn = [philox.below(cupy, state._data, i * 625, (50, 50), 1 - dropout).get() for i in range(6)]
+    kept = ringgrad.from_numpy(np.stack(drawn).reshape(2, 3, 50, 50)) if dropout else None
+    scores = wide[3] if bias else None
+    expected = ops.scaled_dot_product_attention(*wide[:3], scores, kept, mask is None, 0.25, 1 / (1 - dropout))[0]
     expected.sum().backward()
     close(out, expected.detach().numpy(), "float32", 5000)
-    for ours, theirs in zip((q, k, v), wide):
+    for ours, theirs in zip((q, k, v, *bias), wide):
         close(ours.grad, theirs.grad.numpy(), "float32", 5000)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ringgrad import autograd, ops
+from ringgrad._backends import philox
 from ringgrad._config import ATTENTION, DETERMINISTIC
 from ringgrad._core.tensor import wrap
 from ringgrad._dtypes import as_dtype
@@ -152,15 +153,21 @@ def test_masks_that_keep_the_softmax_to_learn(plugged, monkeypatch, shape, same_
     assert mask.grad.shape == shape and not library.runs
 
 
-def test_a_mask_learns_in_parts_too(compiled, monkeypatch):
-    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 600)
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+@pytest.mark.parametrize("mask", [(7,), (6, 7), (6, 1), (4, 6, 7), (3, 1, 1, 7), (1, 4, 1, 7), (3, 4, 6, 7)])
+def test_masks_learn_in_parts_and_dropout_is_drawn_again(compiled, monkeypatch, mask, dropout):
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 900)
     xp = host_libraries.device(compiled)
-    host = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)] + [numbers("float32", 4, 1, 7)]
+    host = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)] + [numbers("float32", *mask)]
     with host_gpu.plugged(xp):
+        state = xp.asarray(np.array(SEED, np.int64))
         tensors = [wrap(xp.asarray(a)).requires_grad_() for a in host]
-        ops.flash_attention(*tensors, None, False, 0.3, 0.0)[0].sum().backward()
+        ops.flash_attention(*tensors, wrap(state), False, 0.3, dropout)[0].sum().backward()
+        drawn = [philox.below(xp, state, i * 11, (min(5, 12 - i), 6, 7), 1 - dropout).get() for i in range(0, 12, 5)]  # 5 heads have 840 bytes
+        kept = wrap(np.concatenate(drawn).reshape(3, 4, 6, 7)) if dropout else None
         wide = [wrap(a.astype(np.float64)).requires_grad_() for a in host]
-        ops.scaled_dot_product_attention(*wide, None, False, 0.3, 1.0)[0].sum().backward()
+        ops.scaled_dot_product_attention(*wide, kept, False, 0.3, 1 / (1 - dropout))[0].sum().backward()
+        assert not dropout or 0.3 < kept._data.mean() < 0.7 and (drawn[0] != drawn[1]).any()
         for found, right in zip(tensors, wide):
             np.testing.assert_allclose(found.grad._data.get(), right.grad._data, atol=1e-4)
 
@@ -219,7 +226,7 @@ def test_what_the_library_cannot_read_is_copied_first(plugged, what):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("shape", [(3, 4, 6, 8), (4, 6, 8), (6, 8)])
 def test_without_the_library_it_runs_in_parts(compiled, monkeypatch, shape, dtype):
-    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 600)
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 600)
     xp = host_libraries.device(compiled)
     host = [numbers(dtype, *shape), *[numbers(dtype, *shape[:-3], *(2,) * (len(shape) > 2), 7, 8) for _ in range(2)]]
     with host_gpu.plugged(xp):
@@ -234,7 +241,7 @@ def test_without_the_library_it_runs_in_parts(compiled, monkeypatch, shape, dtyp
 
 @pytest.mark.parametrize("mask", [(7,), (6, 7), (3, 1, 1, 7), (3, 4, 6, 7)])
 def test_masks_in_parts(compiled, monkeypatch, mask):
-    monkeypatch.setattr("ringgrad.kernels.flash.LARGE", 600)
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 600)
     xp = host_libraries.device(compiled)
     host, bias = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)], numbers("float32", *mask)
     with host_gpu.plugged(xp):
@@ -254,7 +261,8 @@ def test_which_arrays_go_this_way(plugged, monkeypatch):
     assert avoids_softmax(half, half, half, None, True, 0.1) and not avoids_softmax(single, single, single, None, True, 0.0)
     assert not avoids_softmax(numbers("float16", 1, 2, 6, 8), *[numbers("float16", 1, 2, 6, 8)] * 2, None, True, 0.0), "the CPU keeps its softmax"
     monkeypatch.setattr(sys.modules["ringgrad.ops.flash_attention"], "LARGE", 100)
-    assert avoids_softmax(single, single, single, None, True, 0.0) and not avoids_softmax(single, single, single, None, True, 0.1)
+    assert all(avoids_softmax(single, single, single, (6, 6), False, dropout, True) for dropout in (0.0, 0.1, 1.0))
+    assert not avoids_softmax(single, single, single, None, True, 1.5), "what is no probability is left to the function that refuses it"
     for form in ("flash", "cudnn"):
         monkeypatch.setitem(ATTENTION, form, False)
     assert not flash.takes(half, half, half, None, True, 0.0)
