@@ -10,6 +10,15 @@ _HERE = Path(__file__).parents[1]
 _OURS = (str(_HERE), str(_HERE.parent / "distributed"), "<ringgrad ", "<string>")
 _LIBRARIES = ("cupy", "cupyx", "cupy_backends", "numpy", "ringgrad")
 _WRAPPERS = ("__call__", "wrapper", "inside", "call", "hooked", "getter")  # functions whose name says nothing
+_WAY_OUT = ("it copies between host and device, waits for the device, or calls a library that does. Move it out of what is captured, or keep the "
+            "value on the device")
+_WAYS_OUT = {  # by the library that CuPy names
+    "cuBLAS": "CuPy gives cuBLAS no captures. Products of float16, bfloat16, float32 and float64 go to cuBLASLt, which can be captured, unless "
+              "RINGGRAD_CUBLASLT=0 turns it off or it was not found (ringgrad.show_config() says why); move products of other types out of what is "
+              "captured",
+    "cuSOLVER": "CuPy gives cuSOLVER no captures. Move decompositions and solutions of equations out of what is captured",
+    "cuSPARSE": "CuPy gives cuSPARSE no captures. Move operations on sparse tensors out of what is captured",
+}
 _STATUS = range(900, 909)  # cudaErrorStreamCaptureUnsupported and its kin
 
 
@@ -81,8 +90,8 @@ def explained(error):
     operation, place = _culprit(error)
     said = f" ({place[0]}, line {place[1]})" if place else ""
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
-    result = CaptureError(f"{operation}{said} cannot be captured in a CUDA graph: it copies between host and device, waits for the device, or calls "
-                          f"a library that does. Move it out of what is captured, or keep the value on the device. CUDA said: {words}{notes}")
+    way_out = next((told for library, told in _WAYS_OUT.items() if library in words), _WAY_OUT)
+    result = CaptureError(f"{operation}{said} cannot be captured in a CUDA graph: {way_out}. CUDA said: {words}{notes}")
     result.operation, result.place = operation, place
     return result
 

@@ -10,7 +10,7 @@ from .._backends import load_cuda
 from .._state import state
 from ._capture import Capture, explained
 from ._place import is_available
-from ._streams import Stream, StreamContext
+from ._streams import Stream, StreamContext, current_stream
 
 _MODES = ("global", "thread_local", "relaxed")
 
@@ -45,19 +45,21 @@ def is_current_stream_capturing():
 class CUDAGraph:
     """A graph: captured between `capture_begin` and `capture_end` (or by `graph`), done by `replay`.
 
-    keep_graph: taken for torch's sake; the graph itself is kept in any case.  RuntimeError without a GPU.
+    keep_graph: taken for torch's sake; the graph itself is kept in any case, for `raw_cuda_graph` and `instantiate`.  RuntimeError without a GPU.
     """
 
     __module__ = "ringgrad.cuda"
 
     def __init__(self, keep_graph=False):
         self._backend, self._native, self._capture, self._handle, self._kept = load_cuda(), None, None, None, []
+        self._again = None  # what `instantiate` made
 
     def capture_begin(self, pool=None, capture_error_mode="global", check_input_liveness=False):
         """Begin to capture the current stream, which must not be the default one.
 
         pool: a token of `graph_pool_handle` or of another graph's `pool()`;  capture_error_mode: "global", "thread_local" or "relaxed", checked,
-        and always taken as "relaxed": CuPy's pool may have to ask the driver for memory, which the others refuse;  check_input_liveness: nothing
+        and always taken as "relaxed": the others only refuse, and what they refuse (memory from the driver, pinned memory, kernels that are loaded)
+        CuPy does on the first use of almost anything;  check_input_liveness: nothing
         RuntimeError on the default stream, in another capture, and for a graph that holds one already.
         """
         if capture_error_mode not in _MODES:
@@ -88,16 +90,16 @@ class CUDAGraph:
             capture.abandon()
 
     def instantiate(self):
-        """Nothing to do: `capture_end` has made the graph executable."""
-        self._whole("instantiate")
+        """Make the graph executable anew, with what was changed in it by way of `raw_cuda_graph`; `capture_end` has done so once."""
+        self._again = _Executable(self._backend.xp.cuda.runtime, self._whole("instantiate").graph)
 
     def replay(self):
         """Do what was captured, on the current stream."""
-        self._whole("replay").launch()
+        (self._again or self._whole("replay")).launch()
 
     def reset(self):
         """Let go of the graph and of its part of the pool."""
-        self._native, self._handle, self._kept = None, None, []
+        self._native, self._again, self._handle, self._kept = None, None, None, []
 
     def pool(self):
         """The token of the pool that the graph's memory came from."""
@@ -117,13 +119,33 @@ class CUDAGraph:
         return self._whole("raw_cuda_graph").graph
 
     def raw_cuda_graph_exec(self):
-        """The cudaGraphExec_t as an integer."""
-        return self._whole("raw_cuda_graph_exec").graphExec
+        """The cudaGraphExec_t as an integer: the last one made."""
+        return (self._again or self._whole("raw_cuda_graph_exec")).graphExec
+
+    def get_graph_data(self):
+        """RuntimeError: what a profiler's numbers for nodes mean is not asked of the driver here; `debug_dump` writes the nodes and their order."""
+        self._whole("get_graph_data")
+        raise RuntimeError("get_graph_data requires names of nodes that CuPy does not give; debug_dump writes the graph's nodes and their order")
 
     def _whole(self, asker):
         if self._native is None:
             raise RuntimeError(f"Called CUDAGraph::{asker} without a preceding successful capture.")
         return self._native
+
+
+class _Executable:
+    """A graph that was made executable, as CuPy's own are; goes with its last user."""
+
+    def __init__(self, runtime, raw):
+        self.runtime, self.graphExec = runtime, runtime.graphInstantiate(raw)
+
+    def launch(self):
+        """On the current stream."""
+        self.runtime.graphLaunch(self.graphExec, current_stream().cuda_stream)
+
+    def __del__(self):
+        if getattr(self, "graphExec", 0):
+            self.runtime.graphExecDestroy(self.graphExec)
 
 
 class graph:  # noqa: N801 - torch's name
@@ -137,7 +159,8 @@ class graph:  # noqa: N801 - torch's name
     default_capture_stream = None
 
     def __init__(self, cuda_graph, pool=None, stream=None, capture_error_mode="global", enable_annotations=False, check_input_liveness=False):
-        self.cuda_graph, self._options = cuda_graph, (pool, capture_error_mode)
+        self.cuda_graph, self.pool = cuda_graph, () if pool is None else (pool,)
+        self.capture_error_mode, self.check_input_liveness = capture_error_mode, check_input_liveness
         if stream is None:
             if graph.default_capture_stream is None:
                 graph.default_capture_stream = Stream()
@@ -148,7 +171,7 @@ class graph:  # noqa: N801 - torch's name
         prepare(load_cuda())
         self.stream_ctx.__enter__()
         try:
-            self.cuda_graph.capture_begin(*self._options)
+            self.cuda_graph.capture_begin(*self.pool, capture_error_mode=self.capture_error_mode, check_input_liveness=self.check_input_liveness)
         except BaseException:
             self.stream_ctx.__exit__(None, None, None)
             raise

@@ -22,15 +22,6 @@ def device_count():
     return count.value
 
 
-def stream_priorities():
-    """(least urgent, most urgent) of the current device, asked of the driver: CuPy has no call for it."""
-    least, most = ctypes.c_int(0), ctypes.c_int(0)
-    status = ctypes.CDLL("libcuda.so.1").cuCtxGetStreamPriorityRange(ctypes.byref(least), ctypes.byref(most))
-    if status:
-        raise RuntimeError(f"CUDA error: the driver tells no stream priorities (error {status})")
-    return least.value, most.value
-
-
 def is_available():
     """Whether CUDA tensors can be made: a GPU, its driver, and CuPy are there."""
     return device_count() > 0

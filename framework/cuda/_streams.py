@@ -3,7 +3,8 @@ import ctypes
 
 from .._backends import load_cuda
 from .._device import device as Device
-from ._place import index_of, stream_priorities
+from ._driver import WAIT_EXTERNAL, record_external, stream_priorities
+from ._place import index_of
 
 
 def _cuda():
@@ -129,16 +130,17 @@ def _index(device):
 class Event:
     """A mark in a stream that others can wait for; with enable_timing, a clock.
 
-    blocking: `synchronize` sleeps in place of spinning;  interprocess: may be sent to other processes, and has no clock.
-    The event is made when it is first recorded, on that stream's device.  NotImplementedError for external=True, for which CuPy has no call.
+    blocking: `synchronize` sleeps in place of spinning;  interprocess: may be sent to other processes, and has no clock;  external: recorded or
+    waited for in a capture, it is a node of the graph, so that each replay marks it, or waits for what was marked outside; without it a capture
+    takes both for an order within the graph.
+    The event is made when it is first recorded, on that stream's device.
     """
 
     __module__ = "ringgrad.cuda"
 
     def __init__(self, enable_timing=False, blocking=False, interprocess=False, external=False):
-        if external:
-            raise NotImplementedError("events that become nodes of a CUDA graph (external=True) are not available through CuPy")
         load_cuda()
+        self._external = bool(external)
         self._options = {"block": bool(blocking), "disable_timing": not enable_timing, "interprocess": bool(interprocess)}
         self.native = self.device = None
 
@@ -174,14 +176,20 @@ class Event:
         elif self.device != stream.device:
             raise RuntimeError(f"Event device {self.device.index} does not match recording stream's device {stream.device.index}.")
         with _cuda().Device(stream.device.index):
-            self.native.record(stream.native)
+            if self._external and stream.is_capturing():  # outside of a capture the flag is an error
+                record_external(self.native.ptr, stream.native.ptr)
+            else:
+                self.native.record(stream.native)
 
     def wait(self, stream=None):
         """Later work on `stream` (None: the current one) waits for the mark; an event that was never recorded holds nobody up."""
         stream = stream if stream is not None else current_stream()
         if self.native is not None:
             with _cuda().Device(stream.device.index):
-                stream.native.wait_event(self.native)
+                if self._external and stream.is_capturing():
+                    _cuda().runtime.streamWaitEvent(stream.native.ptr, self.native.ptr, WAIT_EXTERNAL)
+                else:
+                    stream.native.wait_event(self.native)
 
     def query(self):
         """Whether the mark has been reached; True for one that was never recorded."""

@@ -13,8 +13,10 @@ results of a capture before a replay sees garbage, as on a device.  Copies to an
 CuPy's words.  It does not show that memory freed in a capture is used again.
 """
 import contextlib
+import ctypes
 import itertools
 import types
+import weakref
 
 import host_gpu
 import numpy as np
@@ -22,7 +24,7 @@ import numpy as np
 from ringgrad import _backends, _rng, cuda
 from ringgrad._backends import BACKENDS
 from ringgrad._backends.allocator import Allocator
-from ringgrad.cuda import _place
+from ringgrad.cuda import _driver, _place
 
 __name__ = "cupy.host_capture"  # in tracebacks these frames are CuPy's
 REFUSED = "the current stream is capturing, so {} are disallowed"
@@ -63,6 +65,7 @@ class Graph:
 
     def __init__(self, steps):
         self.steps, self.graph, self.graphExec, self.launches = steps, id(self), id(self) + 1, 0
+        GRAPHS[self.graph] = self
 
     def launch(self, stream=None):
         """Do it all again."""
@@ -85,6 +88,7 @@ class Stream:
     def __init__(self, null=False, non_blocking=False, ptds=False, priority=None):
         self.ptr, self.device_id = (0, -1) if null else (next(self.numbers), RUNTIME.device)
         self.priority, self.capture, self.busy = priority or 0, None, False
+        STREAMS[self.ptr] = self
 
     def __eq__(self, other):
         return isinstance(other, Stream) and self.ptr == other.ptr
@@ -169,6 +173,48 @@ def STREAMS_OF(capture):  # noqa: N802 - a table in effect
 
 
 EVENTS = {}
+STREAMS = weakref.WeakValueDictionary()
+
+
+def node(stream, event, what):
+    """An event as a node of the graph that is captured: each launch says in `event.log` what was done."""
+    STREAMS[stream].capture.steps.append(lambda: EVENTS[event].log.append(what))
+    return 0
+
+
+def wait_event(stream, event, flags=0):
+    """cudaStreamWaitEvent, with the flag for nodes."""
+    if flags:
+        return node(stream, event, "waited for")
+    return STREAMS[stream].wait_event(EVENTS[event])
+
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint)
+def record_with_flags(event, stream, flags):
+    """cuEventRecordWithFlags, which refuses the flag outside of captures (CUDA_ERROR_INVALID_VALUE)."""
+    stream = stream or 0  # which ctypes gives as None
+    return 1 if flags != 1 or STREAMS[stream].capture is None else node(stream, event, "recorded")
+
+
+class Executables:
+    """Graphs made executable by hand: cudaGraphInstantiate and its kin."""
+
+    def __init__(self):
+        self.held, self.numbers = {}, itertools.count(1)
+
+    def instantiate(self, graph):
+        number = next(self.numbers)
+        self.held[number] = GRAPHS[graph]
+        return number
+
+    def launch(self, number, stream):
+        self.held[number].launch()
+
+    def destroy(self, number):
+        del self.held[number]
+
+
+GRAPHS = weakref.WeakValueDictionary()
 
 
 class Event:
@@ -177,7 +223,7 @@ class Event:
     def __init__(self, block=False, disable_timing=False, interprocess=False):
         if interprocess and not disable_timing:
             raise ValueError("Timing must be disabled for interprocess events")
-        self.ptr, self.timed, self.stream, self.capture = id(self), not disable_timing, None, None
+        self.ptr, self.timed, self.stream, self.capture, self.log = id(self), not disable_timing, None, None, []
         EVENTS[self.ptr] = self
 
     @property
@@ -453,7 +499,10 @@ def using_allocator(allocator=None):
 
 def _namespace(pool):
     """cupy.cuda."""
+    executables = Executables()
     runtime = types.SimpleNamespace(
+        executables=executables, graphInstantiate=executables.instantiate, graphLaunch=executables.launch, graphExecDestroy=executables.destroy,
+        streamWaitEvent=wait_event,
         CUDARuntimeError=CUDARuntimeError, streamCaptureModeRelaxed=2, streamCaptureModeGlobal=0, streamCaptureModeThreadLocal=1,
         getDevice=lambda: RUNTIME.device, getDeviceCount=lambda: 2, memGetInfo=lambda: (RUNTIME.capacity - sum(p.total for p in RUNTIME.pools),
                                                                                        RUNTIME.capacity),
@@ -540,6 +589,7 @@ class plugged(host_gpu.plugged):  # noqa: N801 - used with `with`
     def __enter__(self):
         self.source, self.count = _rng._cuda_source, _place.device_count
         _rng._cuda_source, _place.device_count = lambda place: random_source(self.xp, place.index or 0), lambda: 2
+        self.library, _driver.library = _driver.library, lambda: types.SimpleNamespace(cuEventRecordWithFlags=record_with_flags)
         super().__enter__()
         # Modules that hold the real load_cuda find this backend where it looks.
         self.waiting, _backends.WHEN_CUDA_LOADS[:] = _backends.WHEN_CUDA_LOADS[:], []
@@ -553,7 +603,7 @@ class plugged(host_gpu.plugged):  # noqa: N801 - used with `with`
             del _backends.cupy_
         else:
             _backends.cupy_ = self.before_cupy
-        _rng._cuda_source, _place.device_count = self.source, self.count
+        _rng._cuda_source, _place.device_count, _driver.library = self.source, self.count, self.library
         cuda.graph.default_capture_stream = None
         for place in [d for d in _rng._defaults if d.type == "cuda"]:
             del _rng._defaults[place]

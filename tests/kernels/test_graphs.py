@@ -1,4 +1,9 @@
 """CUDA graphs under torch's names on the GPU on the host: capture, replay, pools, and parts of networks as graphs."""
+import ctypes
+import re
+import site
+from pathlib import Path
+
 import host_capture
 import host_gpu
 import numpy as np
@@ -7,6 +12,7 @@ import pytest
 import ringgrad
 from ringgrad import cuda, nn
 from ringgrad._backends import load_cuda
+from ringgrad.cuda import _driver
 from ringgrad.cuda._capture import explained
 
 pytestmark = pytest.mark.skipif(host_gpu.compiler() is None, reason="no g++ on the PATH to compile the CUDA sources with")
@@ -103,6 +109,71 @@ def test_a_graph_can_be_looked_at(xp, tmp_path):
     assert graph.raw_cuda_graph() and graph.raw_cuda_graph_exec()
 
 
+def test_a_graph_is_made_executable_anew(xp):
+    """After a change by way of the raw graph, and once more; what was made before goes."""
+    graph, x, held = cuda.CUDAGraph(keep_graph=True), put([1]), load_cuda().xp.cuda.runtime.executables.held
+    with cuda.graph(graph):
+        x.mul_(2)
+    first = graph.raw_cuda_graph_exec()
+    graph.instantiate()
+    graph._native.steps *= 2  # as cudaGraphAddKernelNode would
+    graph.instantiate()
+    assert len(held) == 1 and graph.raw_cuda_graph_exec() in held and graph.raw_cuda_graph_exec() != first
+    graph.replay()
+    assert x.tolist() == [4]
+    with pytest.raises(RuntimeError, match="debug_dump writes the graph's nodes"):
+        graph.get_graph_data()
+    graph.reset()
+    assert not held
+
+
+def test_external_events_are_nodes(xp):
+    """Recorded by each replay, and waited for by each; outside of a capture they are events like others."""
+    graph, x = cuda.CUDAGraph(), put([1])
+    before, after, plain = cuda.Event(external=True), cuda.Event(external=True, enable_timing=True), cuda.Event()
+    before.record()
+    with cuda.graph(graph):
+        cuda.current_stream().wait_event(before)
+        x.add_(1)
+        plain.record()
+        after.record()
+        plain.wait()
+    assert [e.native.log for e in (before, after, plain)] == [[], [], []] and before.query()
+    for n in range(1, 3):
+        graph.replay()
+        assert [e.native.log for e in (before, after, plain)] == [["waited for"] * n, ["recorded"] * n, []] and x.tolist() == [1 + n]
+    after.record()
+    after.wait()
+    assert after.query() and len(after.native.log) == 2
+
+
+def test_external_events_need_the_drivers_consent(xp, monkeypatch):
+    event = cuda.Event(external=True)
+    monkeypatch.setattr(cuda._streams.Stream, "is_capturing", lambda self: True)
+    with pytest.raises(RuntimeError, match="cuEventRecordWithFlags failed with error 1 of the driver"):
+        event.record()
+
+
+@pytest.fixture(scope="module")
+def header():
+    found = [p for root in map(Path, site.getsitepackages()) for p in sorted(root.glob("nvidia/**/cuda.h"))]
+    if not found:
+        pytest.skip("NVIDIA's cuda.h is not installed (pip install nvidia-cuda-runtime)")
+    return found[0].read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("function", _driver.SIGNATURES)
+def test_the_drivers_functions_are_declared_as_in_the_header(header, function):
+    declared = [argument.strip() for argument in re.search(rf"CUresult CUDAAPI {function}\(([^)]*)\)", header)[1].split(",")]
+    sizes = [4 if argument.startswith("unsigned int") else 8 for argument in declared]  # the others are handles and pointers
+    assert [ctypes.sizeof(t) for t in _driver.SIGNATURES[function]] == sizes
+
+
+@pytest.mark.parametrize(("name", "ours"), [("CU_EVENT_RECORD_EXTERNAL", _driver.RECORD_EXTERNAL), ("CU_EVENT_WAIT_EXTERNAL", _driver.WAIT_EXTERNAL)])
+def test_the_drivers_numbers_are_those_of_the_header(header, name, ours):
+    assert int(re.search(rf"\b{name}\s*=\s*(0x\w+)", header)[1], 16) == ours
+
+
 @pytest.mark.parametrize("count", [9, 20, 70])
 def test_many_tensors_are_joined(xp, count):
     """Of more than 8 CuPy would upload a table."""
@@ -144,8 +215,9 @@ def test_a_side_stream_that_never_comes_back_is_an_error(xp):
 
 def test_a_library_that_cannot_be_captured_is_named(xp):
     """CuPy's words for cuBLAS, cuSOLVER and their kin; what is not about captures stays what it is."""
-    error = NotImplementedError("calling cuSOLVER API during stream capture is currently unsupported")
-    assert isinstance(explained(error), cuda.CaptureError) and str(error) in str(explained(error))
+    for library, way_out in (("cuBLAS", "go to cuBLASLt, which can be captured"), ("cuSOLVER", "Move decompositions"), ("cuSPARSE", "sparse")):
+        error = NotImplementedError(f"calling {library} API during stream capture is currently unsupported")
+        assert isinstance(explained(error), cuda.CaptureError) and str(error) in str(explained(error)) and way_out in str(explained(error))
     assert explained(RuntimeError("something else")) is None and explained(ValueError("is capturing")) is None
 
 

@@ -297,8 +297,6 @@ def test_event_options(xp):
     assert clock.elapsed_time(clock) == 0 and clock.native.timed and not cuda.current_stream().record_event().native.timed
     with pytest.raises(ValueError, match="Timing must be disabled for interprocess events"):
         cuda.Event(enable_timing=True, interprocess=True).record()
-    with pytest.raises(NotImplementedError, match="external=True"):
-        cuda.Event(external=True)
 
 
 def test_torchs_own_names(xp):
