@@ -24,7 +24,10 @@ def mlp():
 
 
 OPTIMIZERS = {"AdamW": lambda p: optim.AdamW(p, lr=0.01), "SGD": lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
-              "RMSprop": lambda p: optim.RMSprop(p, lr=0.01)}
+              "clipped": lambda p: optim.clip_in_step(optim.AdamW(p, lr=0.01), 1.0),
+              **{name: lambda p, name=name: getattr(optim, name)(p, lr=0.01)
+                 for name in ("RMSprop", "Adagrad", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD", "Adafactor")}}
+FEW = ("AdamW", "SGD", "RMSprop", "NAdam", "clipped")  # with both networks
 
 
 def batches(count, sizes=(16,)):
@@ -39,13 +42,15 @@ def train(compiled, build, optimizer, steps=12, sizes=(16,)):
     ringgrad.manual_seed(0)
     net = build().to("cuda")
     opt = OPTIMIZERS[optimizer](net.parameters())
-    plan = optim.lr_scheduler.OneCycleLR(opt, 0.05, total_steps=steps + 1) if optimizer != "RMSprop" else optim.lr_scheduler.StepLR(opt, 4)
+    cycles = "momentum" in opt.defaults and optimizer != "RMSprop" or "betas" in opt.defaults  # which OneCycleLR moves
+    plan = optim.lr_scheduler.OneCycleLR(opt, 0.05, total_steps=steps + 1) if cycles else optim.lr_scheduler.StepLR(opt, 4)
 
     def step(x, y):
         opt.zero_grad()
         loss = F.cross_entropy(net(x), y)
         loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        if optimizer != "clipped":
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         opt.step()
         plan.step()
         return loss
@@ -56,8 +61,7 @@ def train(compiled, build, optimizer, steps=12, sizes=(16,)):
     return losses, [t.detach().cpu().numpy() for t in (*net.parameters(), *net.buffers())]
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("build", [mlp, cnn])
+@pytest.mark.parametrize(("build", "optimizer"), [(mlp, name) for name in OPTIMIZERS] + [(cnn, name) for name in FEW])
 def test_captured_steps_are_the_steps(build, optimizer):
     plain, captured = (train(c, build, optimizer) for c in (False, True))
     np.testing.assert_allclose(captured[0], plain[0], rtol=1e-4)
@@ -95,6 +99,43 @@ def test_mixed_precision_with_a_scaler_and_an_inf():
     assert plain[0] == captured[0]
     for a, b in zip(captured[1], plain[1], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3)
+
+
+def test_clipping_in_the_step_is_clipping_before_it():
+    found = []
+    for inside in (True, False):
+        ringgrad.manual_seed(0)
+        net = mlp().to("cuda", ringgrad.bfloat16)
+        opt = optim.keep_master_weights(optim.SGD(net.parameters(), lr=0.1, momentum=0.9, fused=True))
+        opt, norms = optim.clip_in_step(opt, 0.5) if inside else opt, []
+        for x, y in batches(6):
+            opt.zero_grad()
+            F.cross_entropy(net(x.bfloat16()).float(), y).backward()
+            norm = None if inside else nn.utils.clip_grad_norm_(net.parameters(), 0.5)
+            opt.step()
+            norms.append((opt.total_norm if inside else norm).item())
+        found.append((norms, [opt.state[p]["master_weight"].cpu().numpy() for p in net.parameters()]))
+    np.testing.assert_allclose(found[0][0][:1], found[1][0][:1], rtol=1e-2)  # of the first step, before roundings add up
+    for a, b in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(a, b, rtol=0.1, atol=0.02)
+
+
+def test_external_events_of_a_graph():
+    """Each replay records the one, which another stream waits for, and waits for the other; the clock between two runs in the graph."""
+    graph, x = cuda.CUDAGraph(keep_graph=True), ringgrad.ones(1 << 20, device="cuda")
+    (begin, end), side = (cuda.Event(external=True, enable_timing=True) for _ in range(2)), cuda.Stream()
+    with cuda.graph(graph):
+        begin.record()
+        x.mul_(2)
+        end.record()
+    graph.instantiate()
+    for n in range(1, 4):
+        graph.replay()
+        side.wait_event(end)
+        with cuda.stream(side):
+            y = x + 0
+        side.synchronize()
+        assert end.query() and y[0].item() == 2.0**n and begin.elapsed_time(end) >= 0
 
 
 LOOKS = {"item": lambda t: t.sum().item(), "bool": lambda t: bool(t.sum() > 0), "cpu": lambda t: t.cpu(), "print": lambda t: str(t),
