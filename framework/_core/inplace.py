@@ -31,20 +31,27 @@ def apply_inplace(op, target, others, attrs):
     check_writable(target, records)
     records = records and target._data.dtype.kind in "fcV"
     raw = [unwrap(t) for t in inputs]
-    if op.writer is not None and not records and _written_at_once(op, raw, attrs):
+    at_once = op.writer is not None and not (records and any(n in op.slots for n in op.inputs)) and _written_at_once(op, raw, attrs)
+    if at_once and not records:
         count_write(target)
         return target
-    try:
-        backend, converted, result = op.compute(raw, attrs)
-    except Elsewhere:
-        return _take_over(op, target, op.elsewhere(inputs, attrs))
-    _check_fits(op, target, result)
+    if at_once:
+        converted = raw
+    else:
+        try:
+            backend, converted, result = op.compute(raw, attrs)
+        except Elsewhere:
+            return _take_over(op, target, op.elsewhere(inputs, attrs))
+        _check_fits(op, target, result)
     if records:
         kept = [_copied(backend, converted[0]), *converted[1:]] if op.inputs[0] in op.slots else converted
         fresh = wrap(target._data)
         fresh._cell = target._cell
         record(op, inputs, raw, kept, fresh, attrs, overwrites=True)
-    write(target, backend.asarray(result))
+    if at_once:
+        count_write(target)
+    else:
+        write(target, backend.asarray(result))
     if records:
         node = fresh._node
         rebase(target, node)

@@ -1,0 +1,87 @@
+"""In-place arithmetic on the GPU on the host: one launch that writes into its target, and what it gives on the CPU."""
+import host_gpu
+import host_ledger
+import ml_dtypes
+import numpy as np
+import pytest
+
+import ringgrad
+from ringgrad._core.tensor import wrap
+
+BF16 = np.dtype(ml_dtypes.bfloat16)
+
+
+def arrays(place, dtype, *shapes):
+    rng = np.random.default_rng(0)
+    return [wrap(place((5 * rng.standard_normal(s)).astype(dtype))) for s in shapes]
+
+
+CASES = {
+    "a row": lambda x, y: x.add_(y), "itself": lambda x, y: x.mul_(x), "a number": lambda x, y: x.sub_(3), "a quotient": lambda x, y: x.div_(y),
+    "a view of itself": lambda x, y: x[1:].add_(x[:-1]), "columns": lambda x, y: x[:, ::2].add_(1), "a float": lambda x, y: x.mul_(0.3),
+    "with alpha": lambda x, y: x.add_(y, alpha=2),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int64, BF16], ids=["float32", "int64", "bfloat16"])
+@pytest.mark.parametrize("case", CASES)
+def test_it_gives_what_it_gives_on_the_cpu(tmp_path, case, dtype):
+    def run(place):
+        x, y = arrays(place, dtype, (4, 6), (6,))
+        try:
+            CASES[case](x, y)
+        except RuntimeError as error:
+            return str(error)
+        return x._data.view(np.ndarray).astype(np.float64)
+    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+        found = run(xp.place)
+    wanted = run(np.asarray)
+    if isinstance(wanted, str):
+        assert found == wanted
+    else:
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_its_gradients_are_those_of_the_cpu(tmp_path):
+    def run(place):
+        x, y, w = (t.requires_grad_() for t in arrays(place, np.float32, (4, 6), (6,), (4, 6)))
+        h = x * 1
+        h.add_(y).sub_(w)
+        h[1:].add_(y)
+        kept = h.exp()
+        h.mul_(w)
+        (kept + h).sum().backward()
+        return [t.grad._data.view(np.ndarray) for t in (x, y, w)]
+    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+        found = run(xp.place)
+    for a, b in zip(found, run(np.asarray)):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def launches(function, *shapes, dtype=None, grad=False):
+    with host_ledger.plugged(host_ledger.device()) as xp:
+        tensors = [ringgrad.empty(s, dtype=dtype, device="cuda").requires_grad_(grad) for s in shapes]
+        tensors[0] = tensors[0] * 1
+        with ringgrad.cuda.graph(ringgrad.cuda.CUDAGraph()):
+            function(*tensors)
+        return [launch.name for launch in xp.launches]
+
+
+@pytest.mark.parametrize(("function", "options", "expected"), [
+    (lambda x, y: x.add_(y), {}, ["add"]), (lambda x, y: x.add_(y), {"grad": True}, ["add"]),
+    (lambda x, y: x.add_(1), {"dtype": ringgrad.int64}, ["add"]),
+    (lambda x, y: x.sub_(y), {"dtype": ringgrad.bfloat16, "grad": True}, ["subtract"]), (lambda x, y: x.mul_(2.0), {}, ["multiply"]),
+    (lambda x, y: x.mul_(y), {"grad": True}, ["multiply", "copy", "setitem"]),  # whose gradient needs the old value
+], ids=["sum", "recorded", "counter", "halves", "product", "saved"])
+def test_it_is_one_launch(function, options, expected):
+    assert launches(function, (4, 6), (6,), **options) == expected
+
+
+def test_a_saved_value_that_it_overwrites_is_noticed():
+    x = ringgrad.ones(3, requires_grad=True)
+    h = x * 1
+    y = h.exp()
+    z = y * 2
+    y.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        z.sum().backward()
