@@ -4,6 +4,7 @@
     launch      what an operation on small tensors costs the host
     steps       training steps of whole networks, eager and captured, torch's beside them; peak memory; model flops utilisation
     kernels     forward and backward of single operations: bytes that have to move over time, as a share of the copy bandwidth
+    feed_forward  linear layers and networks of two, with their activations: with and without epilogues of the products
     attention   forward and backward, with masks that learn, of packed sequences, in single precision; peak memory
     optimizers  one step over the parameters of GPT-2 124M
     largest     the ten largest kernels of GPT-2's and ResNet-50's steps
@@ -17,12 +18,13 @@ from pathlib import Path
 from ._bench import Bench, guarded
 from ._start import Deadline, report, table
 from .attention import attention
+from .feed_forward import feed_forward
 from .largest import largest
 from .operations import ceilings, kernels, launch, optimizers
 from .ranks import nccl
 from .training import steps
 
-SECTIONS = {f.__name__: f for f in (ceilings, launch, steps, kernels, attention, optimizers, largest, nccl)}
+SECTIONS = {f.__name__: f for f in (ceilings, launch, steps, kernels, feed_forward, attention, optimizers, largest, nccl)}
 ON_THE_GPU_ONLY = ("largest", "nccl")
 
 

@@ -87,6 +87,57 @@ def test_a_linear_layer_and_its_gradients(fresh, kind):
         close(ours.grad, theirs.grad.numpy(), kind, 240)
 
 
+def gelu(h):
+    """(GELU by its tanh form, its derivative) of float64."""
+    c = math.sqrt(2 / math.pi)
+    t = np.tanh(c * (h + 0.044715 * h**3))
+    return h * (1 + t) / 2, (1 + t + h * (1 - t * t) * c * (1 + 0.134145 * h * h)) / 2
+
+
+EPILOGUES = {  # name: (of x @ y, vector and matrix in float64, what the result, the vector and the matrix are then; None for what is only read)
+    "bias": lambda h, x, v, m: (h + v, None, None), "gelu": lambda h, x, v, m: (gelu(h)[0], None, h),
+    "bias, gelu": lambda h, x, v, m: (gelu(h + v)[0], None, h + v), "gelu slope": lambda h, x, v, m: (h * gelu(m)[1], None, None),
+    "gelu slope and sums": lambda h, x, v, m: (h * gelu(m)[1], (h * gelu(m)[1]).sum(0), None), "left sums": lambda h, x, v, m: (h, x.sum(1), None),
+}
+
+
+@pytest.mark.parametrize("kind", TOLERANCE)
+@pytest.mark.parametrize("name", EPILOGUES)
+@pytest.mark.parametrize("turned", [False, True], ids=["rows", "columns"])
+def test_epilogues(cupy, fresh, name, kind, turned):
+    """As they are used: sums of a left operand that lies by columns, the others beside a right one that does, and beside one that does not."""
+    ringgrad.set_float32_matmul_precision("high" if kind == "tf32" else "highest")
+    sums = name == "left sums"
+    x, y = on_gpu(numbers(*((96, 60) if sums else (60, 96))), kind), on_gpu(numbers(96, 72), kind)
+    x, y = (x.T if sums else x), (LAYOUTS["columns"](y) if turned else y)
+    vector, matrix = on_gpu(numbers(60 if sums else 72), kind), on_gpu(numbers(60, 72, seed=1), kind)
+    before = [rounded(t) for t in (x, vector, matrix)]
+    found = gemm.product(cupy, x._data, y._data, vector._data, matrix._data, name)
+    if found is None:
+        pytest.skip(f"cuBLASLt has no algorithm for {name!r} in {kind}")
+    rights = EPILOGUES[name](before[0] @ rounded(y), *before)
+    for ours, right in zip((wrap(found), vector, matrix), rights):
+        if right is not None:
+            close(ours, right, "tf32" if "gelu" in name and kind in ("float32", "float64") else kind, 96)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("activation", ["relu", "gelu", "gelu_tanh", "silu"])
+def test_feed_forward_networks(fresh, activation, kind):
+    x, w, b, w2, b2 = [on_gpu(numbers(*s, seed=i) / 4, kind).requires_grad_() for i, s in enumerate(((4, 60, 96), (72, 96), (72,), (40, 72), (40,)))]
+    if activation == "relu":  # no sum near the corner
+        with ringgrad.no_grad():
+            b.copy_(on_gpu(np.where(np.arange(72) % 2, 40.0, -40.0), kind))
+    g = on_gpu(numbers(4, 60, 40, seed=9), kind)
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in (x, w, b, w2, b2)]
+    out, expected = F.feed_forward(x, w, b, w2, b2, activation), F.feed_forward(*wide, activation)
+    out.backward(g)
+    expected.backward(ringgrad.from_numpy(rounded(g)))
+    close(out, expected.detach().numpy(), kind, 96)
+    for ours, theirs in zip((x, w, b, w2, b2), wide):
+        close(ours.grad, theirs.grad.numpy(), kind, 240)
+
+
 GEOMETRIES = {
     "3x3": ((4, 16, 20, 20), (32, 16, 3, 3), 1, 1, 1, 1), "strided": ((4, 16, 21, 20), (32, 16, 3, 3), 2, 1, 1, 1),
     "dilated groups": ((4, 16, 20, 20), (32, 8, 3, 3), 1, 2, 2, 2), "depthwise": ((4, 16, 20, 20), (16, 1, 3, 3), 1, 1, 1, 16),

@@ -10,6 +10,7 @@ from ringgrad._core.graph import Node, Pick
 from ringgrad._core.tensor import wrap
 from ringgrad._dtypes import as_dtype
 from ringgrad._libraries import choice, cublaslt
+from ringgrad.kernels import gemm
 from ringgrad.nn import functional as F
 
 TOLERANCE = {"float16": 4e-3, "bfloat16": 3e-2, "float32": 2e-5}
@@ -118,6 +119,15 @@ def test_what_is_asked_of_the_library(plug, supports):
         forward = library.epilogues()
         out.backward(on_device(xp, operands("bfloat16", (2, 3, 5))[0]))
         assert (forward, library.epilogues()[len(forward):]) == ASKED[supports]
+
+
+def test_epilogues_can_be_turned_off(plug, monkeypatch):
+    xp, library = plug("all")
+    monkeypatch.setattr(gemm, "EPILOGUES", False)
+    tensors = [on_device(xp, a).requires_grad_() for a in operands("bfloat16", (2, 3, 7), (8, 7), (5, 8), (8,), (5,))]
+    out = ops.feed_forward(*tensors, activation="gelu_tanh")[0]
+    out.backward(ringgrad.ones_like(out))
+    assert library.epilogues() == ["bias", "bias", "", "", "", ""]
 
 
 def test_no_gelu_of_the_library_where_it_is_not_the_same(plug):
