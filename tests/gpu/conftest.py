@@ -12,6 +12,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "kernels"), str(HERE.parents[1])]  
 
 @pytest.fixture(autouse=True)
 def gpu():
-    """A GPU that CuPy can use."""
+    """A GPU that CuPy can use, with CuPy's arrays known: tests wrap some that no tensor was asked for."""
     if not ringgrad.cuda.is_available():
         pytest.skip("no CUDA GPU that CuPy can use on this machine")
+    ringgrad.cuda.init()

@@ -22,7 +22,7 @@ class OnDevice:
     def place(self, array):
         """The array on the device; a strided one as a view of its base there."""
         base = array.base if isinstance(array.base, np.ndarray) else array
-        there = self.cupy.asarray(np.ascontiguousarray(base))
+        there = self.cupy.array(base, order="C")
         return there[..., ::2] if base.shape != array.shape else there
 
 
