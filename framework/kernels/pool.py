@@ -9,7 +9,7 @@ import numpy as np
 
 from .._backends.uploads import constant
 from ..ops._layout import as_it_lies, empty, lies_last
-from ..ops.pool import _check, avg_pool, max_pool, spread_average, spread_to_max
+from ..ops.pool import _check, adaptive_max_pool, avg_pool, max_pool, spread_average, spread_to_max
 from .family import I32, I64, Family, flat_grid, number
 
 TEXT = r"""
@@ -167,10 +167,73 @@ template <int V> __device__ inline void avg_pool_backward_of(const T* g, T* out,
         put<V>(out, i * V, back);
     }
 }
+
+// Cell i of `o` covers its part of `n` elements, rounded outwards: cells overlap where they must.  nan wins; the first among equals.
+template <int V> __device__ inline void adaptive_max_of(const T* x, T* best, i64* where, const int* sizes, int lanes, i64 total) {
+    Window w = window(sizes);
+    EACH_ELEMENT(i, total) {
+        i64 image;
+        int at[3], start[3], stop[3], group;
+        split(i, w.o, lanes / V, group, image, at);
+        for (int j = 0; j < 3; ++j) {
+            start[j] = (int)((i64)at[j] * w.n[j] / w.o[j]);
+            stop[j] = (int)(((i64)(at[j] + 1) * w.n[j] + w.o[j] - 1) / w.o[j]);
+        }
+        A high[V];
+        Some<V, i64> place;
+        bool first = true;
+        for (int z = start[0]; z < stop[0]; ++z)
+            for (int y = start[1]; y < stop[1]; ++y)
+                for (int u = start[2]; u < stop[2]; ++u, first = false) {
+                    Some<V, T> found = some<V>(x, place_of(image, w.n, z, y, u, lanes, group * V));
+                    for (int j = 0; j < V; ++j) {
+                        A v = (A)found.v[j];
+                        if (first || v > high[j] || (v != v && high[j] == high[j])) {
+                            high[j] = v;
+                            place.v[j] = ((i64)z * w.n[1] + y) * w.n[2] + u;
+                        }
+                    }
+                }
+        Some<V, T> out;
+        for (int j = 0; j < V; ++j) out.v[j] = (T)high[j];
+        put<V>(best, i * V, out);
+        put<V>(where, i * V, place);
+    }
+}
+
+template <int V> __device__ inline void adaptive_max_backward_of(const T* g, const i64* where, T* out, const int* sizes, int lanes, i64 total) {
+    Window w = window(sizes);
+    EACH_ELEMENT(i, total) {
+        i64 image;
+        int at[3], first[3], last[3], group;
+        split(i, w.n, lanes / V, group, image, at);
+        for (int j = 0; j < 3; ++j) {  // the cells that hold it
+            first[j] = (int)((i64)at[j] * w.o[j] / w.n[j]);
+            last[j] = (int)(((i64)(at[j] + 1) * w.o[j] - 1) / w.n[j]);
+        }
+        const i64 own = ((i64)at[0] * w.n[1] + at[1]) * w.n[2] + at[2];
+        A sum[V];
+        for (int j = 0; j < V; ++j) sum[j] = 0;
+        for (int a = first[0]; a <= last[0]; ++a)
+            for (int b = first[1]; b <= last[1]; ++b)
+                for (int c = first[2]; c <= last[2]; ++c) {
+                    i64 o = place_of(image, w.o, a, b, c, lanes, group * V);
+                    Some<V, i64> chosen = some<V>(where, o);
+                    Some<V, T> given = some<V>(g, o);
+                    for (int j = 0; j < V; ++j)
+                        if (chosen.v[j] == own) sum[j] += (A)given.v[j];
+                }
+        Some<V, T> back;
+        for (int j = 0; j < V; ++j) back.v[j] = (T)sum[j];
+        put<V>(out, i * V, back);
+    }
+}
 """
 KERNELS = {  # name: (parameters, arguments)
     "max_pool": ("const T* x, T* best, WHERE* where, const int* sizes, int lanes, i64 total", "x, best, where, sizes, lanes, total"),
     "max_pool_backward": ("const T* g, const WHERE* where, T* out, const int* sizes, int lanes, i64 total", "g, where, out, sizes, lanes, total"),
+    "adaptive_max": ("const T* x, T* best, i64* where, const int* sizes, int lanes, i64 total", "x, best, where, sizes, lanes, total"),
+    "adaptive_max_backward": ("const T* g, const i64* where, T* out, const int* sizes, int lanes, i64 total", "g, where, out, sizes, lanes, total"),
     "avg_pool": ("const T* x, T* out, const int* sizes, int lanes, i64 total, int padded, A fixed", "x, out, sizes, lanes, total, padded, fixed"),
     "avg_pool_backward": ("const T* g, T* out, const int* sizes, int lanes, i64 total, int padded, A fixed",
                           "g, out, sizes, lanes, total, padded, fixed"),
@@ -229,6 +292,23 @@ def max_backward(xp, x, where, shape=(), kernel=(), stride=(), padding=(), dilat
                    (shape[2:], x.shape[2:], kernel, stride, padding, dilation), family=FAMILY if where.dtype == np.uint8 else LARGE)[0]
 
 
+def adaptive_forward(xp, x, size):
+    """The op `adaptive_max_pool` on CuPy arrays."""
+    if not (_takes(x, size) and math.prod(size)):
+        return adaptive_max_pool.formula(xp, x, size)
+    shape = (*x.shape[:2], *size)
+    return tuple(_launch(xp, "adaptive_max", lies_last(x), [x], [(shape, x.dtype), (shape, np.int64)], (x.shape[2:], size, *[(1,) * len(size)] * 4)))
+
+
+def adaptive_backward(xp, g, out, x_shape):
+    """The gradient of `adaptive_forward`."""
+    where, size = out[1], g[0].shape[2:]
+    if not _takes(g[0], size) or where.dtype != np.int64:
+        return adaptive_max_pool.rules[0].formula(xp, g, out, x_shape)
+    return _launch(xp, "adaptive_max_backward", lies_last(where), [g[0], where], [(tuple(x_shape), g[0].dtype)],
+                   (x_shape[2:], size, *[(1,) * len(size)] * 4))[0]
+
+
 def _counting(x, count_include_pad, divisor_override):
     return I32(count_include_pad), number(x)(divisor_override or 0)
 
@@ -258,5 +338,7 @@ def register():
     spread_to_max.kernel("cupy")(max_backward)
     avg_pool.kernel("cupy")(avg_forward)
     spread_average.kernel("cupy")(avg_backward)
+    adaptive_max_pool.kernel("cupy")(adaptive_forward)
+    adaptive_max_pool.kernel("cupy", vjp="x")(adaptive_backward)
     for op in (max_pool, avg_pool, spread_average):  # rules that give halves to kernels as they are
         op.kernel("cupy", vjp="x")(op.rules[0].fn)

@@ -107,6 +107,8 @@ ROWS = [
         (2, 2, {}, [[(2, 3, 4, 6)], [(1, 1, 2, 2)], [(1, 2, 5, 7)]]), (2, 3, {"stride": 2, "padding": 1}, [[(2, 2, 7, 8)]]),
         (2, (3, 2), {"stride": (1, 2), "dilation": (2, 1), "ceil_mode": True}, [[(1, 2, 9, 6)]]), (1, 3, {"stride": 1}, [[(2, 1, 9)]]),
         (3, 2, {}, [[(1, 2, 4, 3, 5)]]), (2, 16, {"stride": 3}, [[(1, 1, 20, 19)]])]],
+    *[Row(f"adaptive max pool {size}", pooled(f"adaptive_max_pool{len(size)}d", size), shapes, ("adaptive_max", "adaptive_max_backward"))
+      for size, shapes in [((3, 2), [[(2, 3, 7, 4)], [(1, 1, 1, 1)]]), ((4,), [[(2, 2, 9)]]), ((2, 3, 7), [[(1, 2, 4, 3, 5)]])]],
     *[Row(f"average pool {k} {o}", pooled(f"avg_pool{d}d", k, **o), shapes, ("avg_pool", "avg_pool_backward"), scale=2) for d, k, o, shapes in [
         (2, 2, {}, [[(2, 3, 4, 6)], [(1, 2, 5, 7)]]), (2, 3, {"stride": 2, "padding": 1, "count_include_pad": False}, [[(2, 2, 7, 8)]]),
         (2, 3, {"stride": 2, "padding": 1, "ceil_mode": True}, [[(1, 2, 8, 8)]]), (2, 2, {"divisor_override": 3}, [[(1, 1, 4, 4)]]),

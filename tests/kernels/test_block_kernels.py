@@ -139,6 +139,15 @@ def test_places_of_equal_elements(xp, dtype):
         assert t.median(1).indices.tolist() == np.isnan(values.astype(np.float64)).argmax(1).tolist()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_places_of_adaptive_max_pools(xp, dtype):
+    """The first among equals, and nan, as on the CPU."""
+    values = np.resize(TIED, (2, 3, 5, 7)).astype(block_rows.DTYPES[dtype])
+    ours, right = (F.adaptive_max_pool2d(wrap(a), (3, 4), return_indices=True) for a in (xp.place(values), values.astype(np.float64)))
+    for got, want in zip(ours, right):
+        np.testing.assert_array_equal(got._data.get().astype(np.float64), want.numpy())
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("n", [1, 5, 64, 300])
 def test_boxes_that_stay(xp, n, dtype):

@@ -86,6 +86,8 @@ POOLS = {
     "max of many": (2, pool("max_pool2d", 16, 3)), "average": (2, pool("avg_pool2d", 2)), "average of 1": (1, pool("avg_pool1d", 3, 2, 1)),
     "average of 3": (3, pool("avg_pool3d", 2, 1)), "average of what is there": (2, pool("avg_pool2d", 3, 2, 1, True, False)),
     "average, divided by 3": (2, pool("avg_pool2d", 2, divisor_override=3)), "adaptive": (2, pool("adaptive_avg_pool2d", (3, 2))),
+    "max, adaptive": (2, pool("adaptive_max_pool2d", (5, 7))), "max, adaptive of 1": (1, pool("adaptive_max_pool1d", 3)),
+    "max, adaptive of 3": (3, pool("adaptive_max_pool3d", (2, 2, 7))),
     "adaptive, even": (2, pool("adaptive_avg_pool2d", 2)), "adaptive of 3": (3, pool("adaptive_avg_pool3d", (2, 3, 2))),
     "nearest": (2, pool("interpolate", (7, 3))), "bilinear": (2, pool("interpolate", scale_factor=1.5, mode="bilinear")),
     "trilinear": (3, pool("interpolate", (3, 5, 4), mode="trilinear")), "linear": (1, pool("interpolate", 9, mode="linear")),
