@@ -125,25 +125,19 @@ KERNEL norm_weight_columns(const T* g, const T* x, const A* stats, A* parts, i64
 }
 
 // First stage for channels of `spatial` neighbours, x: (batch, channels, spatial): a block per channel and chunk of the batch, of which each of its
-// blockDim.y parts takes an image at a time.
-// The statistics of image b and channel c are number b * groups + c / share.  kind 0: sums of g * xhat and g;  1: of x;  2: of (x - mean)^2
-KERNEL norm_channels(const T* g, const T* x, const A* stats, A* parts, i64 batch, i64 channels, i64 spatial, i64 chunk, i64 groups, i64 share,
-                     int kind) {
+// blockDim.y parts takes an image at a time.  The statistics of image b and channel c are number b * groups + c / share.
+// parts: (2: sums of g * xhat, sums of g; chunks; channels)
+KERNEL norm_channels(const T* g, const T* x, const A* stats, A* parts, i64 batch, i64 channels, i64 spatial, i64 chunk, i64 groups, i64 share) {
     i64 c = blockIdx.x, from = (i64)blockIdx.y * chunk, to = min(from + chunk, batch);
     A first = 0, second = 0;
     __shared__ A found[2][8];
     for (i64 b = from + threadIdx.y; b < to; b += blockDim.y) {
-        const T* at = x + (b * channels + c) * spatial;
         i64 s = b * groups + c / share;
-        if (kind == 0) {
-            A mean = stats[2 * s], rstd = stats[2 * s + 1];
-            each2(g + (b * channels + c) * spatial, at, spatial, [&](i64, A a, A v) { second += a; first += a * ((v - mean) * rstd); });
-        } else if (kind == 1) {
-            each(at, spatial, [&](i64, A v) { first += v; });
-        } else {
-            A mean = stats[c];
-            each(at, spatial, [&](i64, A v) { first += (v - mean) * (v - mean); });
-        }
+        A mean = stats[2 * s], rstd = stats[2 * s + 1];
+        each2(g + (b * channels + c) * spatial, x + (b * channels + c) * spatial, spatial, [&](i64, A a, A v) {
+            second += a;
+            first += a * ((v - mean) * rstd);
+        });
     }
     first = row_sum(first);
     second = row_sum(second);
@@ -155,94 +149,18 @@ KERNEL norm_channels(const T* g, const T* x, const A* stats, A* parts, i64 batch
     }
     if (threadIdx.x == 0 && threadIdx.y == 0) {
         parts[(i64)blockIdx.y * channels + c] = first;
-        if (kind == 0) parts[((i64)gridDim.y + blockIdx.y) * channels + c] = second;
+        parts[((i64)gridDim.y + blockIdx.y) * channels + c] = second;
     }
 }
 
-// The same for channels that are neighbours in memory, x: (rows, n): 32 channels and a chunk of rows per block.  Statistics of channel c: number c.
-KERNEL norm_channels_last(const T* g, const T* x, const A* stats, A* parts, i64 rows, i64 n, i64 chunk, int kind) {
-    __shared__ A sums[2][8][33];
-    i64 c = (i64)blockIdx.x * 32 + threadIdx.x;
-    i64 from = (i64)blockIdx.y * chunk, to = min(from + chunk, rows);
-    A first = 0, second = 0;
-    if (c < n) {
-        A mean = kind == 0 ? stats[2 * c] : kind == 2 ? stats[c] : (A)0, rstd = kind == 0 ? stats[2 * c + 1] : (A)1;
-        for (i64 row = from + threadIdx.y; row < to; row += 8) {
-            A v = (A)x[row * n + c] - mean;
-            if (kind == 0) {
-                A a = (A)g[row * n + c];
-                second += a;
-                first += a * (v * rstd);
-            } else {
-                first += kind == 1 ? v : v * v;
-            }
-        }
-    }
-    sums[0][threadIdx.y][threadIdx.x] = first;
-    sums[1][threadIdx.y][threadIdx.x] = second;
-    __syncthreads();
-    if (threadIdx.y < (kind == 0 ? 2 : 1) && c < n) {
+// Second stage, a warp per sum: out: (2, n), from parts: (2, chunks, n)
+KERNEL norm_parts(const A* parts, A* out, i64 chunks, i64 n) {
+    EACH_ROW(i, 2 * n) {
+        const A* from = parts + i / n * chunks * n + i % n;
         A s = 0;
-        for (int k = 0; k < 8; ++k) s += sums[threadIdx.y][k][threadIdx.x];
-        parts[((i64)threadIdx.y * gridDim.y + blockIdx.y) * n + c] = s;
-    }
-}
-
-// Second stage: out: (which, n) = factor * sum of parts: (which, chunks, n)
-KERNEL norm_parts(const A* parts, A* out, i64 chunks, i64 n, i64 total, A factor) {
-    EACH_ELEMENT(i, total) {
-        A s = 0;
-        for (i64 k = 0; k < chunks; ++k) s += parts[((i / n) * chunks + k) * n + i % n];
-        out[i] = s * factor;
-    }
-}
-
-// The channel of element i; quick divisions where there are fewer than 2^31 elements.
-__device__ inline i64 channel_of(i64 i, i64 channels, i64 spatial, bool few) {
-    return few ? (unsigned)i / (unsigned)spatial % (unsigned)channels : i / spatial % channels;
-}
-__device__ inline A applied(A v, i64 c, const A* low, const A* times, const A* also, const A* plus) {
-    if (low) v -= low[c];
-    if (times) v *= times[c];
-    if (also) v *= also[c];
-    return plus ? v + plus[c] : v;
-}
-
-// y = (x - low[c]) * times[c] + plus[c], each null for nothing
-KERNEL channels_apply(const T* x, const A* low, const A* times, const A* also, const A* plus, T* y, i64 total, i64 channels, i64 spatial) {
-    bool few = total < 1ll << 31;
-    EACH_ELEMENT(i, total) y[i] = (T)applied((A)x[i], channel_of(i, channels, spatial, few), low, times, also, plus);
-}
-
-// The same for large images: the work of a row of threads each.
-KERNEL channels_apply_planes(const T* x, const A* low, const A* times, const A* also, const A* plus, T* y, i64 planes, i64 channels, i64 spatial) {
-    EACH_ROW(plane, planes) {
-        i64 c = plane % channels;
-        A under = low ? low[c] : 0, by = (times ? times[c] : (A)1) * (also ? also[c] : (A)1), more = plus ? plus[c] : 0;
-        map1(x + plane * spatial, y + plane * spatial, spatial, [=](i64, A v) { return (v - under) * by + more; });
-    }
-}
-
-// The gradient of batch norm, from sums: (2, channels) = (sum of g * xhat, sum of g) over the batch.  stats: (channels, 2)
-KERNEL channels_backward(const T* g, const T* x, const A* stats, const A* sums, const A* weight, T* out, i64 total, i64 channels, i64 spatial,
-                         A share) {
-    bool few = total < 1ll << 31;
-    EACH_ELEMENT(i, total) {
-        i64 c = channel_of(i, channels, spatial, few);
-        A mean = stats[2 * c], rstd = stats[2 * c + 1];
-        A v = (A)g[i] - sums[channels + c] * share - ((A)x[i] - mean) * rstd * sums[c] * share;
-        out[i] = (T)(v * rstd * (weight ? weight[c] : (A)1));
-    }
-}
-
-KERNEL channels_backward_planes(const T* g, const T* x, const A* stats, const A* sums, const A* weight, T* out, i64 planes, i64 channels,
-                                i64 spatial, A share) {
-    EACH_ROW(plane, planes) {
-        i64 c = plane % channels;
-        A mean = stats[2 * c], rstd = stats[2 * c + 1], level = sums[channels + c] * share, slope = sums[c] * share * rstd;
-        A by = rstd * (weight ? weight[c] : (A)1);
-        map2(g + plane * spatial, x + plane * spatial, out + plane * spatial, spatial,
-             [=](i64, A a, A v) { return (a - level - (v - mean) * slope) * by; });
+        for (i64 k = threadIdx.x; k < chunks; k += 32) s += from[k * n];
+        for (int o = 16; o; o >>= 1) s += __shfl_xor_sync(ALL, s, o);
+        if (threadIdx.x == 0) out[i] = s;
     }
 }
 """

@@ -4,6 +4,7 @@ import numpy as np
 from .. import _dtypes
 from .._core.op import op
 from .._core.tensor import Tensor
+from ._run import run
 
 
 def _norm_types(raw, backend):
@@ -42,6 +43,21 @@ def moments(xp, x, axes: tuple):
     mean = x.mean(axis=axes, keepdims=True)
     off = x - mean
     return mean, (off * off).mean(axis=axes, keepdims=True)
+
+
+@op(broadcasts=False, fast=False)
+def tracked_moments(xp, x, running_mean=None, running_var=None, axes: tuple = (0,), eps: float = 1e-5, momentum: float = 0.1):
+    """(mean, 1 / sqrt(biased variance + eps)) over `axes`, kept dimensions, as `moments` has them; for batch norm in training.
+
+    running_mean, running_var: arrays of as many elements, written in place: (1 - momentum) * running + momentum * new, the variance unbiased
+    """
+    mean, var = run(moments, xp, x, axes=axes)
+    count = x.size // max(1, mean.size)
+    for running, new, factor in ((running_mean, mean, momentum), (running_var, var, momentum * count / max(1, count - 1))):
+        if running is not None:
+            running *= 1 - momentum
+            running += (new.reshape(-1) * factor).astype(running.dtype, copy=False)
+    return mean, 1 / xp.sqrt(var + eps)
 
 
 @op(promote=_norm_types, broadcasts=True, grad_name="NativeBatchNorm")

@@ -37,9 +37,10 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     _more_than_one(count, input, "value per channel")
     axes = (0, *range(2, input.ndim))
     with no_grad():
-        mean, var = ops.moments(input, axes)
-        rstd = 1 / ops.sqrt(var + eps)
-        _move_running(running_mean, running_var, mean, var, count, momentum)
+        mean, rstd = ops.tracked_moments(input, running_mean, running_var, axes, eps, momentum)
+        for running in (running_mean, running_var):
+            if running is not None:
+                written(running)
     return ops.normalize(input, _per_channel(weight, input.ndim), _per_channel(bias, input.ndim), mean, rstd, axes, eps)
 
 
