@@ -10,7 +10,11 @@ import numpy as np
 from ..ops.cross_entropy import cross_entropy, cross_entropy_in_float32
 from .family import I32, I64, Family, number, rows_grid, wide
 
-TEXT = r"""
+COUNTED = r"""
+__device__ inline bool counts(i64 t, i64 n, i64 ignored) { return t != ignored && t >= 0 && t < n; }
+__device__ inline A counted_as(i64 t, const A* weight, i64 n, i64 ignored) { return !counts(t, n, ignored) ? (A)0 : weight ? weight[t] : (A)1; }
+"""
+TEXT = COUNTED + r"""
 // log of the sum of exp(x) over a row, which is read once: each thread keeps its largest element so far, and its sum as multiples of that one's exp
 __device__ A log_sum_exp(const T* x, i64 n) {
     A high = -INF, s = 0;
@@ -25,9 +29,6 @@ __device__ A log_sum_exp(const T* x, i64 n) {
     A top = row_max(high);
     return log(row_sum(s * exp(high - top))) + top;
 }
-
-__device__ inline bool counts(i64 t, i64 n, i64 ignored) { return t != ignored && t >= 0 && t < n; }
-__device__ inline A counted_as(i64 t, const A* weight, i64 n, i64 ignored) { return !counts(t, n, ignored) ? (A)0 : weight ? weight[t] : (A)1; }
 
 // losses[row], and counted[row]: the weight of its target, 0 where it is ignored.  weight may be null; total: the sum of all weights.
 KERNEL cross_entropy(const T* x, const i64* target, const A* weight, const A* total, A* losses, A* counted, i64 rows, i64 n, i64 ignored,
@@ -112,20 +113,20 @@ ONE_BLOCK = (1,), (1024,)
 FEW, MOST = 1 << 14, 128  # rows that one block sums; blocks that sum more
 
 
-def _rows(xp, x):
+def rows_of(xp, x):
     """(matrix of one row per target, whether x had dimensions after the classes)."""
     if x.ndim > 2:
         return xp.ascontiguousarray(xp.moveaxis(x, 1, -1)).reshape(-1, x.shape[1])
     return xp.ascontiguousarray(x).reshape(-1, x.shape[-1])
 
 
-def _unrows(xp, rows, shape):
+def unrows(xp, rows, shape):
     if len(shape) < 3:
         return rows.reshape(shape)
     return xp.moveaxis(rows.reshape(shape[0], *shape[2:], shape[1]), -1, 1)
 
 
-def _prepared(xp, x, target, weight):
+def prepared(xp, x, target, weight):
     w = wide(xp, weight, x)
     return xp.ascontiguousarray(target).reshape(-1).astype(np.int64, copy=False), w, None if w is None else w.sum()
 
@@ -139,20 +140,36 @@ def forward(xp, x, target, weight=None, ignore_index=-100, reduction="mean", lab
     """The op `cross_entropy` on CuPy arrays.  wide: the result in the type that is computed in."""
     if not _takes(x, target, weight):
         return cross_entropy.formula(xp, x, target, weight, ignore_index, reduction, label_smoothing)
-    rows, (t, w, total) = _rows(xp, x), _prepared(xp, x, target, weight)
+    rows, (t, w, total) = rows_of(xp, x), prepared(xp, x, target, weight)
     m, n = rows.shape
     losses, counted = xp.empty((m,), number(x)), xp.empty((m,), number(x))
     FAMILY.launch(xp, "cross_entropy", x, *rows_grid(m, n), rows, t, w, total, losses, counted, I64(m), I64(n), I64(ignore_index),
                   number(x)(label_smoothing))
     if reduction == "none":
         return (losses if wide else losses.astype(x.dtype, copy=False)).reshape(target.shape)
-    chunk, blocks = _chunks(m)
+    return reduced(xp, x, losses, counted, reduction, wide)
+
+
+def reduced(xp, x, losses, counted, reduction, wide=False):
+    """The sum of losses, or their mean, for an array like `x`."""
+    chunk, blocks = _chunks(losses.size)
     if blocks > 1:
         losses, counted = _partly_summed(xp, x, losses, counted, chunk, blocks)
     out = xp.empty((), number(x) if wide else x.dtype)
     FAMILY.launch(xp, "cross_entropy_reduce_wide" if wide else "cross_entropy_reduce", x, *ONE_BLOCK, losses, counted, out, I64(losses.size),
                   I32(reduction == "mean"))
     return out
+
+
+def divisors(xp, like, target, weight, classes, ignore_index, reduction):
+    """(numbers whose sum a gradient is divided by, how many): None and 0 where it is not.  target, weight: as of `prepared`"""
+    if reduction != "mean":
+        return None, 0
+    chunk, blocks = _chunks(target.size)
+    parts = xp.empty((blocks,), number(like))
+    FAMILY.launch(xp, "cross_entropy_divisor", like, (blocks,), (512,), target, weight, parts, I64(target.size), I64(classes), I64(ignore_index),
+                  I64(chunk))
+    return parts, blocks
 
 
 def _chunks(rows):
@@ -171,16 +188,12 @@ def backward(xp, g, x, target, weight, ignore_index, reduction, label_smoothing,
     """The gradient of `forward` for x."""
     if not _takes(x, target, weight) or g.dtype != (number(x) if wide else x.dtype) or g.size not in (1, target.size):
         return cross_entropy.rules[0].formula(xp, g, x, target, weight, ignore_index, reduction, label_smoothing)
-    rows, (t, w, total) = _rows(xp, x), _prepared(xp, x, target, weight)
+    rows, (t, w, total) = rows_of(xp, x), prepared(xp, x, target, weight)
     m, n = rows.shape
-    divisor, blocks, out = None, 0, xp.empty_like(rows)
-    if reduction == "mean":
-        chunk, blocks = _chunks(m)
-        divisor = xp.empty((blocks,), number(x))
-        FAMILY.launch(xp, "cross_entropy_divisor", x, (blocks,), (512,), t, w, divisor, I64(m), I64(n), I64(ignore_index), I64(chunk))
+    out, (divisor, blocks) = xp.empty_like(rows), divisors(xp, x, t, w, n, ignore_index, reduction)
     FAMILY.launch(xp, "cross_entropy_backward_wide" if wide else "cross_entropy_backward", x, *rows_grid(m, n), xp.ascontiguousarray(g).reshape(-1),
                   rows, t, w, total, divisor, I64(blocks), out, I64(m), I64(n), I64(ignore_index), number(x)(label_smoothing), I32(g.size > 1))
-    return _unrows(xp, out, x.shape)
+    return unrows(xp, out, x.shape)
 
 
 def wide_forward(xp, x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):

@@ -77,6 +77,12 @@ ROWS = [
       for reduction in ("mean", "sum", "none")],
     Row("cross entropy, weighted and smoothed", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.2), [[(6, 5), (6,), (5,)]],
         ("cross_entropy", "cross_entropy_backward"), {1: targets(5, True), 2: lambda rng, shape: rng.uniform(0.5, 2, shape)}),
+    *[Row(f"negative log likelihood, {reduction}", lambda x, t, reduction=reduction: F.nll_loss(x, t, reduction=reduction),
+          [[(4, 7), (4,)], [(1, 1), (1,)], [(3, 1504), (3,)], [(2, 5, 3), (2, 3)]],
+          ("nll_rows", "nll_backward"), {1: targets(1)} if reduction == "sum" else {1: targets(1, True)})
+      for reduction in ("mean", "sum", "none")],
+    Row("negative log likelihood, weighted", lambda x, t, w: F.nll_loss(x, t, w), [[(6, 5), (6,), (5,)]],
+        ("nll_rows", "nll_backward"), {1: targets(5, True), 2: lambda rng, shape: rng.uniform(0.5, 2, shape)}),
     Row("layer norm", lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[(3, 5), (5,), (5,)], [(40, 33), (33,), (33,)], [(5, 64), (64,), (64,)],
         [(2, 504), (504,), (504,)], [(2, 70, 16), (16,), (16,)]], ("norm_rows", "layer_norm_backward", "layer_norm_columns"), scale=4),
     Row("layer norm of long rows", lambda x, w, b: F.layer_norm(x, x.shape[-1:], w, b), [[(2, 1040), (1040,), (1040,)]],

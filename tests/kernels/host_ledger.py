@@ -10,7 +10,8 @@ in a region of memory that nobody touches, so networks of any size cost nothing.
 products, convolutions and attention go to doubles of the libraries, which plan as always and compute nothing (host_ledger_libraries.py).
 
 Bytes: each array that a launch gets is counted once, const parameters of kernels as read, others as written.  So a kernel that goes over its input
-twice is counted as if the second time came from a cache.  A function of CuPy's is one launch.  `peak` counts the bytes of arrays, and no workspaces.
+twice is counted as if the second time came from a cache, and one that picks elements of a table (PICKS, SPREADS) by what it picks.  A function of
+CuPy's is one launch.  `peak` counts the bytes of arrays, and no workspaces.
 """
 import collections
 import ctypes
@@ -36,8 +37,12 @@ REGION, NO_RESERVE = 1 << 41, 0x4000  # bytes of addresses; Linux' MAP_NORESERVE
 ALIGNED = 512
 COPIES = ("ascontiguousarray", "copy", "copyto", "concatenate", "stack", "array", "setitem", "reshape", "ravel", "flatten", "asarray")
 FILLS = ("zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "fill")
+PICKS = ("take", "getitem", "nll_rows")  # read as much of each array as they write, at most
+SPREADS = ("embedding_atomic", "embedding_sorted")  # write as much as they read, at most
 READS_ONLY, IN_PLACE = ("squares",), ("scale_all",)  # kernels over tables of addresses that see gradients alone
-FAMILIES = {"adding": "additions", "multi_tensor": "optimizer", "multi_tensor_wide": "optimizer", "cross_entropy": "loss", "reductions": "sums"}
+FAMILIES = {  # kinds of kernels whose families have other names
+    "adding": "additions", "nll_loss": "loss", "cross_entropy": "loss", "layer_norm": "norm", "batch_norm": "norm", "multi_tensor": "optimizer",
+    "multi_tensor_wide": "optimizer", "reductions": "sums", "embedding_atomic": "embedding"}
 
 
 class Launch(NamedTuple):
@@ -340,7 +345,10 @@ class device(host_capture.device):  # noqa: N801 - used like a module
         kind = kind or ("casts" if name == "astype" or name in COPIES and inputs and targets and inputs[0].dtype != targets[0].dtype
                         else "copies" if name in COPIES else "fills" if name in FILLS else "CuPy")
         shapes = tuple(f"{a.dtype.name}{list(a.shape)}" for a in (*inputs, *targets))
-        self.note(kind, name, shapes, sum(map(moved, inputs)), sum(map(moved, targets)), 0)
+        read, written = list(map(moved, inputs)), sum(map(moved, targets))
+        if name in PICKS:
+            read = [min(size, written) for size in read]
+        self.note(kind, name, shapes, sum(read), min(written, sum(read)) if name in SPREADS else written, 0)
         return result
 
     def note(self, kind, name, shapes, read, written, flops):

@@ -44,6 +44,12 @@ def test_what_is_repeated_counts_once(xp):
     assert (read, written) == (4 * (640 + 10), 4 * 640)
 
 
+def test_what_is_picked_counts_and_not_the_table(xp):
+    table, places = new(1000, 8), new(5, dtype=ringgrad.int64)
+    ((_, _, read, written, _),) = launches(xp, lambda: F.embedding(places, table))
+    assert (read, written) == (4 * 5 * 8 + 8 * 5, 4 * 5 * 8)
+
+
 def test_views_are_no_launches(xp):
     x = new(4, 6, 5)
     assert launches(xp, lambda: x.transpose(1, 2)[1:, ::2].unsqueeze(0).view(1, 3, 3, 6)) == []
