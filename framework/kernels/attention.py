@@ -21,15 +21,15 @@ def _times(a, number):
     return (a * float(number)).astype(a.dtype, copy=False)
 
 
-def forward(xp, q, k, v, mask=None, kept=None, causal=False, scale=1.0, keep_scale=1.0):
-    """The op `scaled_dot_product_attention`."""
+def forward(xp, q, k, v, mask=None, kept=None, causal=False, scale=1.0, keep_scale=1.0, later=0):
+    """The op `scaled_dot_product_attention`.  later: how many more keys a query sees under `causal`, for queries that are not the first."""
     if not _takes(q, k, v):
         return scaled_dot_product_attention.formula(xp, q, k, v, mask, kept, causal, scale, keep_scale)
     p = xp.ascontiguousarray(product(xp, _times(q, scale), xp.swapaxes(k, -1, -2)).astype(q.dtype, copy=False))
     bias = None if mask is None else _bias(xp, mask, p.shape, False, p.dtype)
     if bias is not None:
         p += bias
-    p = attention_softmax(xp, p, causal, 1.0)
+    p = attention_softmax(xp, p, causal, 1.0, later)
     dropped = p if kept is None else _times(xp.multiply(p, kept), keep_scale)
     return product(xp, dropped, v).astype(v.dtype, copy=False), p
 

@@ -61,10 +61,10 @@ KERNEL log_softmax_backward(const T* g, const T* y, T* out, i64 rows, i64 n) {
     }
 }
 
-// Scores x: (*, queries, n) times scale; causal: query q sees the keys up to q.  A row of which nothing is seen becomes 0.
-KERNEL attention_softmax(const T* x, T* y, i64 rows, i64 n, i64 queries, int causal, A scale) {
+// Scores x: (*, queries, n) times scale; query q sees the keys up to q + later, all for later = -1.  A row of which nothing is seen becomes 0.
+KERNEL attention_softmax(const T* x, T* y, i64 rows, i64 n, i64 queries, i64 later, A scale) {
     EACH_ROW(row, rows) {
-        i64 seen = causal ? row % queries + 1 : n;
+        i64 seen = later < 0 ? n : row % queries + 1 + later;
         A m = -INF, s = 0;
         each_pack(x + row * n, n, [&](i64 i, A* v, int count) {
             if (i >= seen) return;
@@ -137,12 +137,12 @@ def logsumexp_backward(xp, g, x, out, axis):
     return logsumexp.rules[0].formula(xp, g, x, out, axis) if d is None else d
 
 
-def attention_softmax(xp, scores, causal, scale):
-    """softmax(scale * scores) in place over the last axis of contiguous scores: (*, queries, keys); causal: no later keys."""
+def attention_softmax(xp, scores, causal, scale, later=0):
+    """softmax(scale * scores) in place over the last axis of contiguous scores: (*, queries, keys); causal: query q sees the keys up to q + later."""
     n = scores.shape[-1]
     rows = scores.size // n
-    FAMILY.launch(xp, "attention_softmax", scores, *rows_grid(rows, n), scores, scores, I64(rows), I64(n), I64(scores.shape[-2]), I32(causal),
-                  number(scores)(scale))
+    FAMILY.launch(xp, "attention_softmax", scores, *rows_grid(rows, n), scores, scores, I64(rows), I64(n), I64(scores.shape[-2]),
+                  I64(later if causal else -1), number(scores)(scale))
     return scores
 
 

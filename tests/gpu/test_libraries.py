@@ -322,7 +322,7 @@ def test_attention_of_packed_sequences(monkeypatch, name, kind, spare, same_bits
 @pytest.mark.parametrize("mask", [None, (50, 50), (1, 3, 50, 50), (2, 1, 1, 50), (2, 3, 50, 50)])
 @pytest.mark.parametrize("dropout", [0.0, 0.25])
 def test_attention_in_parts_equals_the_composition(cupy, monkeypatch, dropout, mask):
-    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 1 << 14)
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.PART", 1 << 14)
     host = [numbers(2, 3, 50, 16, seed=i) for i in range(3)] + ([] if mask is None else [numbers(*mask)])
     q, k, v, *bias = (on_gpu(a, "float32").requires_grad_() for a in host)
     state = ringgrad.tensor([5, 7], device="cuda")
@@ -337,6 +337,24 @@ def test_attention_in_parts_equals_the_composition(cupy, monkeypatch, dropout, m
     close(out, expected.detach().numpy(), "float32", 5000)
     for ours, theirs in zip((q, k, v, *bias), wide):
         close(ours.grad, theirs.grad.numpy(), "float32", 5000)
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16"])
+@pytest.mark.parametrize("rows, keys, causal", [(300, 300, True), (300, 170, True), (170, 300, False)])
+def test_long_attention_some_queries_at_a_time(monkeypatch, rows, keys, causal, kind):
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.PART", 1 << 16)
+    monkeypatch.setattr("ringgrad.kernels.flash.planned", lambda *_: None)
+    tensors = [on_gpu(numbers(2, heads, n, 32, seed=i), kind).requires_grad_() for i, (heads, n) in enumerate(((4, rows), (2, keys), (2, keys)))]
+    out = ops.flash_attention(*tensors, None, None, causal, 0.2, 0.0)[0]
+    g = on_gpu(numbers(*out.shape, seed=9), kind)
+    out.backward(g)
+    wide = [ringgrad.from_numpy(rounded(t)).requires_grad_() for t in tensors]
+    k, v = (ops.repeat(t, 2, 1) for t in wide[1:])
+    expected = ops.scaled_dot_product_attention(wide[0], k, v, None, None, causal, 0.2, 1.0)[0]
+    expected.backward(ringgrad.from_numpy(rounded(g)))
+    close(out, expected.detach().numpy(), kind)
+    for ours, theirs in zip(tensors, wide):
+        close(ours.grad, theirs.grad.numpy(), kind, 512)
 
 
 def test_products_on_another_stream():

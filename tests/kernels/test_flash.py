@@ -156,7 +156,7 @@ def test_masks_that_keep_the_softmax_to_learn(plugged, monkeypatch, shape, same_
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 @pytest.mark.parametrize("mask", [(7,), (6, 7), (6, 1), (4, 6, 7), (3, 1, 1, 7), (1, 4, 1, 7), (3, 4, 6, 7)])
 def test_masks_learn_in_parts_and_dropout_is_drawn_again(compiled, monkeypatch, mask, dropout):
-    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 900)
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.PART", 900)
     xp = host_libraries.device(compiled)
     host = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)] + [numbers("float32", *mask)]
     with host_gpu.plugged(xp):
@@ -170,6 +170,42 @@ def test_masks_learn_in_parts_and_dropout_is_drawn_again(compiled, monkeypatch, 
         assert not dropout or 0.3 < kept._data.mean() < 0.7 and (drawn[0] != drawn[1]).any()
         for found, right in zip(tensors, wide):
             np.testing.assert_allclose(found.grad._data.get(), right.grad._data, atol=1e-4)
+
+
+LONG = {  # queries, keys, causal, the shape of a mask, dropout: one head has more than PART bytes
+    "causal": (22, 22, True, None, 0.0), "causal, more queries": (30, 17, True, None, 0.0), "causal, more keys": (17, 30, True, None, 0.5),
+    "plain": (22, 26, False, None, 0.0), "mask": (22, 26, False, (22, 26), 0.0), "mask of heads": (22, 26, False, (1, 4, 22, 26), 0.5),
+    "padding": (22, 26, False, (2, 1, 1, 26), 0.0), "column": (22, 26, False, (22, 1), 0.0), "each its own": (22, 26, False, (2, 4, 22, 26), 0.0),
+}
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", LONG)
+def test_long_sequences_are_computed_some_queries_at_a_time(compiled, monkeypatch, name, dtype):
+    rows, keys, causal, mask, dropout = LONG[name]
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.PART", 12 * keys * as_dtype(dtype).np.itemsize)
+    xp = host_libraries.device(compiled)
+    host = [numbers(dtype, 2, heads, n, 8) for heads, n in ((4, rows), (2, keys), (2, keys))] + ([] if mask is None else [numbers(dtype, *mask)])
+    with host_gpu.plugged(xp):
+        state = xp.asarray(np.array(SEED, np.int64))
+        tensors = [wrap(xp.asarray(a)).requires_grad_() for a in host]
+        given = (*tensors, *[None] * (4 - len(tensors)))
+        out = ops.flash_attention(*given, wrap(state), causal, 0.3, dropout)[0]
+        kept = np.zeros((8, rows, keys), bool)
+        for head, first in np.ndindex(8, -(-rows // 12)):
+            last, seen = min(12 * first + 12, rows), min(12 * first + 12, rows, keys) if causal else keys
+            counters = head * -(-rows * keys // 4) + 12 * first * keys // 4
+            kept[head, 12 * first:last, :seen] = philox.below(xp, state, counters, (last - 12 * first, seen), 1 - dropout).get()
+        wide = [wrap(a.astype(np.float64)).requires_grad_() for a in host]
+        k, v = (ops.repeat(t, 2, -3) for t in wide[1:3])
+        expected = ops.scaled_dot_product_attention(wide[0], k, v, wide[3] if mask else None, wrap(kept.reshape(2, 4, rows, keys)), causal, 0.3,
+                                                    1 / (1 - dropout))[0]
+        g = np.arange(out.numel()).reshape(out.shape) % 5 - 2.0
+        out.backward(wrap(xp.asarray(g.astype(host[0].dtype))))
+        expected.backward(wrap(g))
+        for found, right in zip((out, *(t.grad for t in tensors)), (expected, *(t.grad for t in wide))):
+            right = right.detach()._data
+            np.testing.assert_allclose(found.detach()._data.get().astype(np.float64), right, atol=TOLERANCE[dtype] * 2 * max(1, np.abs(right).max()))
 
 
 @pytest.mark.parametrize("version, keys, planned",
@@ -226,7 +262,7 @@ def test_what_the_library_cannot_read_is_copied_first(plugged, what):
 @pytest.mark.parametrize("dtype", TOLERANCE)
 @pytest.mark.parametrize("shape", [(3, 4, 6, 8), (4, 6, 8), (6, 8)])
 def test_without_the_library_it_runs_in_parts(compiled, monkeypatch, shape, dtype):
-    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 600)
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.PART", 600)
     xp = host_libraries.device(compiled)
     host = [numbers(dtype, *shape), *[numbers(dtype, *shape[:-3], *(2,) * (len(shape) > 2), 7, 8) for _ in range(2)]]
     with host_gpu.plugged(xp):
@@ -241,7 +277,7 @@ def test_without_the_library_it_runs_in_parts(compiled, monkeypatch, shape, dtyp
 
 @pytest.mark.parametrize("mask", [(7,), (6, 7), (3, 1, 1, 7), (3, 4, 6, 7)])
 def test_masks_in_parts(compiled, monkeypatch, mask):
-    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.LARGE", 600)
+    monkeypatch.setattr("ringgrad.kernels.attention_in_parts.PART", 600)
     xp = host_libraries.device(compiled)
     host, bias = [numbers("float32", 3, 4, rows, 8) for rows in (6, 7, 7)], numbers("float32", *mask)
     with host_gpu.plugged(xp):
