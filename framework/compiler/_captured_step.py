@@ -42,13 +42,14 @@ def compile_step(fn=None, *, warmup=3, max_graphs=8, fallback=False):
     returned when it was captured.  `.grad` of the parameters holds the gradients, where `fn` leaves them, for optimizers outside of it too; the
     arguments get none.
 
-    Optimizers, schedules and GradScalers need not be listed: they announce themselves while `fn` runs.  Learning rates (and for SGD, Adam and AdamW
-    momenta, betas, eps and weight decay) and step counts live on the device, and what a schedule has changed reaches the next replay.  A schedule's
-    `step` in `fn` is called after each replay, or before it where it stands before the optimizer's.  Random numbers go on as they would.  When
-    parameters or optimizer state have moved (`load_state_dict`) or another option has changed, the step is captured anew.
+    Optimizers, schedules and GradScalers need not be listed: they announce themselves while `fn` runs.  Learning rates and step counts live on the
+    device (and, save for Adafactor and Muon, momenta, betas, eps and weight decay), and what a schedule has changed reaches the next replay.  A
+    schedule's `step` in `fn` is called after each replay, or before it where it stands before the optimizer's.  Random numbers go on as they would.
+    When parameters or optimizer state have moved (`load_state_dict`) or another option has changed, the step is captured anew.
 
-    Of `fn` itself nothing runs in a replay: what it does in Python (counters, prints, `model.eval()`) stays as it was at the capture.  It must not
-    show the host a value: `.item()`, `bool(t)`, `.cpu()`, `print(t)`, `nonzero()` raise a CaptureError that names the operation and its line.
+    Of `fn` itself nothing runs in a replay: what it does in Python (counters, prints, `model.eval()`) stays as it was at the capture.  Where every
+    fourth call steps, say, that is an argument, `step(x, y, last=n % 4 == 3)`, and no counter within: each value is captured on its own.  `fn` must
+    not show the host a value: `.item()`, `bool(t)`, `.cpu()`, `print(t)`, `nonzero()` raise a CaptureError that names the operation and its line.
     Nothing has happened to the parameters then, and `fn` can be called as it is.
 
     Where there is no GPU, and where neither arguments nor parameters are on one, `fn` runs as it is.

@@ -56,6 +56,27 @@ def test_options_that_change_reach_the_step(xp, option, value):
     assert run(True) == run(False)
 
 
+@pytest.mark.parametrize(("name", "option", "value"), [
+    ("NAdam", "betas", (0.5, 0.9)), pytest.param("RMSprop", "momentum", 0.5, marks=pytest.mark.slow),
+    pytest.param("Adagrad", "weight_decay", 0.3, marks=pytest.mark.slow), pytest.param("RAdam", "eps", 0.1, marks=pytest.mark.slow)])
+def test_options_that_a_graph_reads_need_no_new_one(xp, name, option, value):
+    def run(compiled):
+        p = put(np.ones(3, np.float32)).requires_grad_()
+        opt = getattr(optim, name)([p], lr=0.01, **({"momentum": 0.9} if option == "momentum" else {}))
+
+        def step(x):
+            opt.zero_grad()
+            (p * x).sum().backward()
+            opt.step()
+        go = ringgrad.compile_step(step, warmup=1) if compiled else step
+        for n in range(9):
+            if n == 5:
+                opt.param_groups[0][option] = value
+            go(put(np.full(3, 1 + n % 3, np.float32)))
+        return p.tolist(), sum(kind.captures for kind in go.graphs.values()) if compiled else 1
+    assert run(True) == run(False)
+
+
 def test_options_that_change_all_the_time_are_not_worth_a_graph(xp):
     p = put(np.ones(2, np.float32)).requires_grad_()
     opt = optim.RMSprop([p], lr=0.1, alpha=0.9)
