@@ -13,6 +13,7 @@ from ._place import is_available
 from ._streams import Stream, StreamContext, current_stream
 
 _MODES = ("global", "thread_local", "relaxed")
+_VERBOSE = 1  # cudaGraphDebugDotFlagsVerbose
 
 
 class PoolHandle(tuple):
@@ -110,9 +111,9 @@ class CUDAGraph:
         """Nothing to enable: `debug_dump` works on any graph."""
 
     def debug_dump(self, debug_path):
-        """Write the graph to a file in the dot language."""
+        """Write the graph to a file in the dot language, with all that CUDA tells of its nodes."""
         with open(debug_path, "w", encoding="utf-8") as file:
-            file.write(self._whole("debug_dump").debug_dot_str())
+            file.write(self._whole("debug_dump").debug_dot_str(_VERBOSE))
 
     def raw_cuda_graph(self):
         """The cudaGraph_t as an integer."""
