@@ -181,14 +181,14 @@ KERNEL batch_sums_last_wide(const T* g, const T* x, const A* mean, const A* rstd
     sums_last<WIDE>(g, x, mean, rstd, parts, rows, n, chunk);
 }
 
-// The chunks together, a warp per channel.  out: (2, channels)
-KERNEL batch_sums_together(const A* parts, A* out, i64 chunks, i64 channels) {
+// The chunks together, a warp per channel and sum: the gradients of weight and bias.
+KERNEL batch_sums_together(const A* parts, A* slopes, A* levels, i64 chunks, i64 channels) {
     EACH_ROW(i, 2 * channels) {
         const A* from = parts + i / channels * chunks * channels + i % channels;
         A s = 0;
         for (i64 k = threadIdx.x; k < chunks; k += 32) s += from[k * channels];
         for (int o = 16; o; o >>= 1) s += __shfl_xor_sync(ALL, s, o);
-        if (threadIdx.x == 0) out[i] = s;
+        if (threadIdx.x == 0) (i < channels ? slopes : levels)[i % channels] = s;
     }
 }
 
@@ -236,36 +236,36 @@ KERNEL batch_apply_last_wide(const T* x, const A* low, const A* times, const A* 
     apply_last<WIDE>(x, low, times, also, plus, y, rows, n);
 }
 
-// The gradient for an element of a channel, from sums: (2, channels) over the batch, of which `share` makes means.
+// The gradient for an element of a channel, from sums over the batch, of which `share` makes means.
 struct Slope { A mean, level, slope, by; };
-__device__ inline Slope slope_of(i64 c, i64 channels, const A* mean, const A* rstd, const A* sums, const A* weight, A share) {
-    return {mean[c], sums[channels + c] * share, sums[c] * share * rstd[c], rstd[c] * (weight ? weight[c] : (A)1)};
+__device__ inline Slope slope_of(i64 c, const A* mean, const A* rstd, const A* slopes, const A* levels, const A* weight, A share) {
+    return {mean[c], levels[c] * share, slopes[c] * share * rstd[c], rstd[c] * (weight ? weight[c] : (A)1)};
 }
 __device__ inline A at(Slope s, A g, A v) { return (g - s.level - (v - s.mean) * s.slope) * s.by; }
 
-KERNEL batch_backward(const T* g, const T* x, const A* mean, const A* rstd, const A* sums, const A* weight, T* out, i64 total, i64 channels,
-                      i64 spatial, A share) {
+KERNEL batch_backward(const T* g, const T* x, const A* mean, const A* rstd, const A* slopes, const A* levels, const A* weight, T* out, i64 total,
+                      i64 channels, i64 spatial, A share) {
     bool few = total < 1ll << 31;
     EACH_ELEMENT(i, total) {
-        Slope slope = slope_of(channel_of(i, channels, spatial, few), channels, mean, rstd, sums, weight, share);
+        Slope slope = slope_of(channel_of(i, channels, spatial, few), mean, rstd, slopes, levels, weight, share);
         out[i] = (T)at(slope, (A)g[i], (A)x[i]);
     }
 }
 
-KERNEL batch_backward_planes(const T* g, const T* x, const A* mean, const A* rstd, const A* sums, const A* weight, T* out, i64 planes, i64 channels,
-                             i64 spatial, A share) {
+KERNEL batch_backward_planes(const T* g, const T* x, const A* mean, const A* rstd, const A* slopes, const A* levels, const A* weight, T* out,
+                             i64 planes, i64 channels, i64 spatial, A share) {
     EACH_ROW(plane, planes) {
-        Slope slope = slope_of(plane % channels, channels, mean, rstd, sums, weight, share);
+        Slope slope = slope_of(plane % channels, mean, rstd, slopes, levels, weight, share);
         map2(g + plane * spatial, x + plane * spatial, out + plane * spatial, spatial, [=](i64, A a, A v) { return at(slope, a, v); });
     }
 }
 
-template <int W> __device__ void backward_last(const T* g, const T* x, const A* mean, const A* rstd, const A* sums, const A* weight, T* out, i64 rows,
-                                               i64 n, A share) {
+template <int W> __device__ void backward_last(const T* g, const T* x, const A* mean, const A* rstd, const A* slopes, const A* levels,
+                                               const A* weight, T* out, i64 rows, i64 n, A share) {
     i64 c = ((i64)blockIdx.x * blockDim.x + threadIdx.x) * W;
     if (c >= n) return;
     Slope slope[W];
-    for (int j = 0; j < W; ++j) slope[j] = slope_of(c + j, n, mean, rstd, sums, weight, share);
+    for (int j = 0; j < W; ++j) slope[j] = slope_of(c + j, mean, rstd, slopes, levels, weight, share);
 #pragma unroll 2
     for (i64 row = (i64)blockIdx.y * blockDim.y + threadIdx.y; row < rows; row += (i64)gridDim.y * blockDim.y) {
         auto a = some<W>(g, row * n + c), b = some<W>(x, row * n + c);
@@ -273,11 +273,12 @@ template <int W> __device__ void backward_last(const T* g, const T* x, const A* 
         put(out, row * n + c, a);
     }
 }
-KERNEL batch_backward_last(const T* g, const T* x, const A* mean, const A* rstd, const A* sums, const A* weight, T* out, i64 rows, i64 n, A share) {
-    backward_last<1>(g, x, mean, rstd, sums, weight, out, rows, n, share);
+KERNEL batch_backward_last(const T* g, const T* x, const A* mean, const A* rstd, const A* slopes, const A* levels, const A* weight, T* out,
+                           i64 rows, i64 n, A share) {
+    backward_last<1>(g, x, mean, rstd, slopes, levels, weight, out, rows, n, share);
 }
-KERNEL batch_backward_last_wide(const T* g, const T* x, const A* mean, const A* rstd, const A* sums, const A* weight, T* out, i64 rows, i64 n,
-                                A share) {
-    backward_last<WIDE>(g, x, mean, rstd, sums, weight, out, rows, n, share);
+KERNEL batch_backward_last_wide(const T* g, const T* x, const A* mean, const A* rstd, const A* slopes, const A* levels, const A* weight, T* out,
+                                i64 rows, i64 n, A share) {
+    backward_last<WIDE>(g, x, mean, rstd, slopes, levels, weight, out, rows, n, share);
 }
 """

@@ -137,17 +137,18 @@ def backward(xp, g, x, weight, mean, rstd, needs):
     g, x = image.arranged(xp, g), image.arranged(xp, x)
     mean, rstd = wide(xp, mean, x), wide(xp, rstd, x)
     kernel, grid, block, sizes, chunks = image.reduced("batch_sums", g, x)
-    parts, sums = xp.empty((2, chunks, image.channels), number(x)), xp.empty((2, image.channels), number(x))
+    parts = xp.empty((2, chunks, image.channels), number(x))
+    slopes, levels = xp.empty(shape, number(x)), xp.empty(shape, number(x))  # with memory of their own, for they become gradients
     FAMILY.launch(xp, kernel, x, grid, block, g, x, mean, rstd, parts, *sizes)
-    FAMILY.launch(xp, "batch_sums_together", x, *rows_grid(2 * image.channels, 32), parts, sums, I64(chunks), I64(image.channels))
+    FAMILY.launch(xp, "batch_sums_together", x, *rows_grid(2 * image.channels, 32), parts, slopes, levels, I64(chunks), I64(image.channels))
     gx = None
     if needs[0]:
         gx = xp.empty(x.shape, x.dtype)
         kernel, grid, block, sizes = image.mapped("batch_backward", g, x)
         share = number(x)(image.channels / x.size)
-        FAMILY.launch(xp, kernel, x, grid, block, g, x, mean, rstd, sums, wide(xp, weight, x), gx, *sizes, share)
+        FAMILY.launch(xp, kernel, x, grid, block, g, x, mean, rstd, slopes, levels, wide(xp, weight, x), gx, *sizes, share)
         gx = image.given_back(xp, gx)
-    return gx, *(s.reshape(shape) for s in sums)
+    return gx, slopes, levels
 
 
 def takes_statistics(x, weight, bias, mean, rstd, axes, center):
