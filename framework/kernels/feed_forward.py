@@ -10,17 +10,17 @@ from ..ops.activation import relu
 from ..ops.bias_activation import bias_activation
 from ..ops.feed_forward import FUSED_ON, activated, feed_forward, linear_activation, linear_relu, slope, total
 from ..ops.matmul import matmul
-from .gemm import affine, product, weight_and_bias, with_bias
+from .gemm import affine, product, weight_and_bias
 
 HALVES = "eE"  # codes of the types for which the library's GELU is precise enough
 
 
 def relu_forward(xp, x, weight, bias=None):
     """The op `linear_relu`.  Where the product cannot add the bias, it is added with the activation."""
-    if bias is None or not fits(x, weight, bias):
+    if bias is None or not _fits(x, weight, bias):
         return run(relu, xp, affine(xp, x, weight, bias))
-    h = with_bias(xp, x, weight, bias)
-    return run(bias_activation, xp, affine(xp, x, weight), bias, activation="relu") if h is None else run(relu, xp, h)
+    h = product(xp, x, weight.T, bias, epilogue="bias")
+    return relu.kernels[xp.ndarray](xp, h) if h is not None else run(bias_activation, xp, affine(xp, x, weight), bias, activation="relu")
 
 
 def relu_backward(xp, g, out, x, weight, needs):
@@ -30,7 +30,7 @@ def relu_backward(xp, g, out, x, weight, needs):
 
 def activation_forward(xp, x, weight, bias=None, activation="gelu"):
     """The op `linear_activation`."""
-    if activation == "gelu_tanh" and x.dtype.char in HALVES and fits(x, weight, bias) and (bias is None or bias.flags.c_contiguous):
+    if activation == "gelu_tanh" and x.dtype.char in HALVES and x.ndim and weight.ndim == 2 and (bias is None or _fits(x, weight, bias)):
         h = xp.empty((*x.shape[:-1], weight.shape[0]), x.dtype)
         out = product(xp, x, weight.T, bias, h, "gelu" if bias is None else "bias, gelu")
         if out is not None:
@@ -79,10 +79,9 @@ def gradients(xp, g, x, weight, needs):
     return run(matmul, xp, g, weight) if needs[0] else None, *(weight_and_bias(xp, g, x, needs[1:]) if needs[1] or needs[2] else (None, None))
 
 
-def fits(x, weight, bias):
-    """Whether the operands of `linear` may be multiplied and added; what does not fit is refused by its formula."""
-    return x.ndim and weight.ndim == 2 and x.shape[-1] == weight.shape[1] and (
-        bias is None or bias.shape == weight.shape[:1] and bias.dtype == x.dtype)
+def _fits(x, weight, bias):
+    """Whether a bias may be told to the library; shapes and types that do not fit are refused by the formula."""
+    return weight.ndim == 2 and bias.shape == weight.shape[:1] and bias.dtype == x.dtype and bias.flags.c_contiguous
 
 
 def register():

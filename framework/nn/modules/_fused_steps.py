@@ -3,6 +3,7 @@
 It is the operation alone that is another one: hooks, subclasses, functions or methods put in the place of ours, and modes that look at each call or
 operation all lead to the modules one by one.  nn/_functional/feed_forward.py says when an operation is worth it.
 """
+from ... import ops
 from ...ops.feed_forward import FUSED_ON
 from .. import functional as F
 from .._functional.feed_forward import fuses
@@ -17,15 +18,15 @@ OURS = Module.__call__, Linear.forward, ReLU.forward, GELU.forward, Dropout.forw
 
 def activated(linear, activation, x):
     """activation(linear(x)), of a linear layer and a module or function."""
-    name = _together(linear, activation, x) if FUSED_ON else None
-    return activation(linear(x)) if name is None else F.linear_activation(x, linear.weight, linear.bias, name)
+    name = _together(linear, activation, x) if FUSED_ON and _untouched() else None
+    return activation(linear(x)) if name is None else _layer(linear, name, x)
 
 
 def run(modules, x):
     """What `modules` make of `x`, which is on a GPU, one after the other, as Sequential has them."""
-    modules, at = list(modules), 0
+    modules, at, ours = list(modules), 0, _untouched()
     while at < len(modules):
-        first, behind = modules[at], modules[at + 1:at + 4] if modules[at].__class__ is Linear else ()
+        first, behind = modules[at], modules[at + 1:at + 4] if ours and modules[at].__class__ is Linear else ()
         name = _together(first, behind[0], x) if behind else None
         if name is None:
             x, at = first(x), at + 1
@@ -33,16 +34,23 @@ def run(modules, x):
         skipped = 1 if len(behind) > 1 and _does_nothing(behind[1]) else 0
         second = behind[1 + skipped] if len(behind) > 1 + skipped else None
         if name != "relu" and _plain(second, Linear):
-            x, at = F.feed_forward(x, first.weight, first.bias, second.weight, second.bias, name), at + 3 + skipped
+            x, at = ops.feed_forward(x, first.weight, second.weight, first.bias, second.bias, name)[0], at + 3 + skipped
         else:
-            x, at = F.linear_activation(x, first.weight, first.bias, name), at + 2
+            x, at = _layer(first, name, x), at + 2
     return x
 
 
+def _layer(linear, name, x):
+    """A linear layer with the activation of this name."""
+    if name == "relu":
+        return ops.linear_relu(x, linear.weight, linear.bias)
+    return ops.linear_activation(x, linear.weight, linear.bias, name)[0]
+
+
 def _together(linear, activation, x):
-    """What `linear_activation` calls the activation, where it is worth doing both at once and nobody would see it; else None."""
+    """What `linear_activation` calls the activation, where it is worth doing both at once and these two are the plain ones; else None."""
     name = _name(activation)
-    return name if name and _plain(linear, Linear) and fuses(x, linear.weight, name) and _untouched() else None
+    return name if name and _plain(linear, Linear) and fuses(x, linear.weight, name) else None
 
 
 def _name(activation):
