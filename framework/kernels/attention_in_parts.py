@@ -47,7 +47,7 @@ def backward(xp, g, q, k, v, bias, seed, causal, scale, dropout, learns):
     masks, kept, each = _Masks(xp, bias, q, k), _drawn(xp, seed, q, k, dropout), for_each_head(xp, q, k, v)
     q_, k_, v_, g_ = _flat(xp, q, *each, g)
     wide = np.promote_types(q.dtype, np.float32) if q.dtype.kind == "f" else np.float32
-    dq, dk, dv = xp.empty(q_.shape, q.dtype), *[xp.zeros(a.shape, wide) for a in (k_, v_)]  # all queries add to the same keys
+    dq, (dk, dv) = xp.empty(q_.shape, q.dtype), [xp.zeros(a.shape, wide) for a in (k_, v_)]  # all queries add to the same keys
     for part in _parts(q, k, causal):
         heads, rows, keys = part
         inputs = q_[heads, rows], k_[heads, :keys], v_[heads, :keys]
