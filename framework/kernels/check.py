@@ -72,7 +72,8 @@ def main():
             wrong += problems
             found |= kernels
     print(*resources.table(found), sep="\n")
-    print(*wrong, sep="\n", file=sys.stderr)
+    if wrong:
+        print(*wrong, sep="\n", file=sys.stderr)
     print(f"{len(listed)} CUDA sources x {', '.join(ARCHITECTURES)}: {len(wrong)} failures")
     if not listed:
         print("no CUDA source was found, which cannot be right", file=sys.stderr)
