@@ -89,6 +89,12 @@ def _(xp, g, x_shape, indices, axis):
     return whole if whole is not None and whole.shape == x_shape else split.rules[0].fn(xp, g, x_shape, indices, axis)
 
 
+@split.kernel("cupy", vjp="x")
+def _(xp, g, x_shape, indices, axis):
+    whole = _all_of_a_base(g, axis)
+    return whole if whole is not None and whole.shape == x_shape else split.rules[0].fn(xp, g, x_shape, indices, axis)
+
+
 @op(view=True, several=True, grad_name="Unbind")
 def unstack(xp, x, axis: int = 0):
     """The parts of `x` at each place of `axis`, without that dimension: views.  (*a, n, *b) -> n times (*a, *b)"""
@@ -108,22 +114,50 @@ def _(xp, g, axis):
     return unstack.rules[0].fn(xp, g, axis) if whole is None else whole
 
 
+@unstack.kernel("cupy", vjp="x")
+def _(xp, g, axis):
+    whole = None if any(p is None for p in g) else _all_of_a_base([xp.expand_dims(p, axis) for p in g], axis)
+    return unstack.rules[0].fn(xp, g, axis) if whole is None else whole
+
+
 def _side_by_side(parts, axis):
     """The array whose pieces along `axis` are `parts`, where they are that: equal pieces of memory at equal distances.  Else None.
 
     The gradients of attention come so (`attention._room`); then nothing has to be copied.
     """
+    found = _layout_of(parts, axis, lambda a: a.__array_interface__["data"][0])
+    if found is None:
+        return None
+    shape, strides, start = found
+    return np.ndarray(shape, parts[0].dtype, parts[0].base, start, strides)
+
+
+def _all_of_a_base(parts, axis):
+    """`_side_by_side` on a GPU, where the parts are all of an array (`kernels/flash.py`: `_gradients`)."""
+    found = _layout_of(parts, axis, lambda a: a.data.ptr)
+    if found is None:
+        return None
+    shape, strides, start = found
+    base, steps, step = parts[0].base, [], parts[0].itemsize
+    for n in reversed(shape):
+        steps.insert(0, step)
+        step *= n
+    return base.reshape(shape) if start == 0 and step == base.nbytes and steps == strides else None
+
+
+def _layout_of(parts, axis, place):
+    """(shape, strides, bytes from the beginning of their base) of what the parts are pieces of, or None.  place: address of an array"""
     first = parts[0]
-    if first is None or not first.size or first.base is None or type(first.base) is not np.ndarray or not first.base.flags.c_contiguous:
+    if first is None or not first.size or type(first.base) is not type(first) or not first.base.flags.c_contiguous:
         return None
     places = []
     for p in parts:
         if p is None or p.base is not first.base or p.shape != first.shape or p.dtype != first.dtype or p.strides != first.strides:
             return None
-        places.append(p.__array_interface__["data"][0])
+        places.append(place(p))
     size, step = first.shape[axis], places[1] - places[0] if len(places) > 1 else 0
     if step <= 0 or any(b - a != step for a, b in zip(places, places[1:])) or size > 1 and first.strides[axis] * size != step:
         return None
     shape, strides = list(first.shape), list(first.strides)
     shape[axis], strides[axis] = size * len(parts), step // size
-    return np.ndarray(shape, first.dtype, first.base, places[0] - first.base.__array_interface__["data"][0], strides)
+    return shape, strides, places[0] - place(first.base)
