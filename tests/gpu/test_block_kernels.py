@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ringgrad import _config
-from ringgrad.kernels import family
+from ringgrad.kernels import family, recurrent
 
 pytestmark = pytest.mark.gpu
 
@@ -59,6 +59,12 @@ def test_with_inputs_that_are_not_contiguous(device, row, monkeypatch):
 
 @pytest.mark.parametrize(("row", "dtype"), [(row, dtype) for row in block_rows.ATOMIC for dtype in row.dtypes], ids=lambda a: getattr(a, "name", a))
 def test_with_atomics(device, row, dtype):
+    block_rows.check(row, device, dtype, both_orders=False)
+
+
+@pytest.mark.parametrize(("row", "dtype"), [(row, dtype) for row in block_rows.PACKED for dtype in row.dtypes], ids=lambda a: getattr(a, "name", a))
+def test_recurrent_steps_16_bytes_at_a_time(device, row, dtype, monkeypatch):
+    monkeypatch.setattr(recurrent, "MANY", 0)
     block_rows.check(row, device, dtype, both_orders=False)
 
 

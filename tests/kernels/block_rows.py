@@ -60,6 +60,10 @@ def pooled(kind, kernel, **options):
     return lambda x: getattr(F, kind)(x, kernel, **options)
 
 
+def pooled_last(kind, *options):
+    return lambda x: getattr(F, kind)(x.contiguous(memory_format=ringgrad.channels_last), *options)
+
+
 def attend(causal):
     return lambda q, k, v: ops.scaled_dot_product_attention(q, k, v, None, None, causal, 0.4, 1.0)[0]
 
@@ -121,6 +125,11 @@ ROWS = [
         (3, 2, {}, [[(1, 2, 4, 3, 5)]]), (2, 16, {"stride": 3}, [[(1, 1, 20, 19)]])]],
     *[Row(f"adaptive max pool {size}", pooled(f"adaptive_max_pool{len(size)}d", size), shapes, ("adaptive_max", "adaptive_max_backward"))
       for size, shapes in [((3, 2), [[(2, 3, 7, 4)], [(1, 1, 1, 1)]]), ((4,), [[(2, 2, 9)]]), ((2, 3, 7), [[(1, 2, 4, 3, 5)]])]],
+    *[Row(f"{kind} {rest}, {shape[1]} channels last", pooled_last(kind, *rest), [[shape]], [f"{kernel}{more}" for kernel in kernels], scale=4)
+      for shape, more in (((2, 16, 7, 8), "_packs"), ((1, 3, 6, 5), "")) for kind, rest, kernels in [
+        ("max_pool2d", (3, 2, 1), ("max_pool", "max_pool_backward")), ("avg_pool2d", (3, 2, 1), ("avg_pool",)),
+        ("adaptive_max_pool2d", ((3, 2),), ("adaptive_max", "adaptive_max_backward"))]],
+    Row("interpolate, channels last", pooled_last("interpolate", (9, 5), None, "bilinear"), [[(2, 5, 7, 8)]], ("mix",), scale=4),
     *[Row(f"average pool {k} {o}", pooled(f"avg_pool{d}d", k, **o), shapes, ("avg_pool", "avg_pool_backward"), scale=2) for d, k, o, shapes in [
         (2, 2, {}, [[(2, 3, 4, 6)], [(1, 2, 5, 7)]]), (2, 3, {"stride": 2, "padding": 1, "count_include_pad": False}, [[(2, 2, 7, 8)]]),
         (2, 3, {"stride": 2, "padding": 1, "ceil_mode": True}, [[(1, 2, 8, 8)]]), (2, 2, {"divisor_override": 3}, [[(1, 1, 4, 4)]]),
@@ -233,6 +242,14 @@ RECURRENT = [
 RECURRENT += [Row(f"{name}, one step without biases", recurrent(name, (4,)), [recurrent_shapes(name, 4, 4, 7, biased=False)],
                   (f"{name}_forward", f"{name}_backward"), scale=8) for name in ("lstm", "gru", "rnn")]
 ROWS += RECURRENT
+
+
+def packed(row):
+    """A row of RECURRENT with states of 16, for `kernels.recurrent.MANY` = 0: every thread takes 16 bytes."""
+    return Row(row.name, row.call, row.shapes[1:], tuple(f"{kernel}_packs" for kernel in row.kernels), dtypes=row.dtypes, scale=row.scale)
+
+
+PACKED = [packed(row) for row in RECURRENT if len(row.shapes) > 1]
 
 
 def deformed(x, offset, weight, *rest):

@@ -58,6 +58,7 @@ OPERATIONS = {
     "where": lambda x: ringgrad.where(x > 0, x, -x), "in place": lambda x: (x * 1).mul_(x.detach()).add_(1), "square": lambda x: x.square() + x ** 3,
     "joined": lambda x: sum(ringgrad.cat([x, x * 2], 1).split(5, 1)), "joined along rows": lambda x: sum(ringgrad.cat([x, x * 2], -2).split(4, 2)),
     "padded": lambda x: F.pad(F.pad(x, (1, 2, 0, 3), value=0.5), (-1, -2, 0, -3)),
+    "shuffled": lambda x: ringgrad.sub(*F.channel_shuffle(ringgrad.cat([x, x * 3], 1), 2).split(5, 1)),
     "batch norm": lambda x: F.batch_norm(x, None, None, x[0, :, 0, 0].detach().contiguous(), x[1, :, 0, 0].detach().contiguous(), True),
     "batch norm in evaluation": lambda x: F.batch_norm(x, x[0, :, 0, 0].detach().contiguous(), x[1, :, 0, 0].detach().contiguous() ** 2 + 1),
 }

@@ -27,13 +27,10 @@ def xp(compiled, library):
         yield device
 
 
-@pytest.mark.parametrize(("row", "dtype"), [(row, dtype) for row in block_rows.RECURRENT for dtype in row.dtypes if "one step" not in row.name],
-                         ids=lambda a: getattr(a, "name", a))
+@pytest.mark.parametrize(("row", "dtype"), [(row, dtype) for row in block_rows.PACKED for dtype in row.dtypes], ids=lambda a: getattr(a, "name", a))
 def test_16_bytes_at_a_time(xp, row, dtype, monkeypatch):
     monkeypatch.setattr(recurrent, "MANY", 0)
-    name = row.kernels[0].partition("_")[0]
-    packed = block_rows.Row(row.name, row.call, row.shapes[1:], (f"{name}_forward_packs", f"{name}_backward_packs"), scale=row.scale)
-    block_rows.check(packed, xp, dtype, both_orders=False)
+    block_rows.check(row, xp, dtype, both_orders=False)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from ... import ops
+from ...ops._layout import lies_last
 from ...ops.mixing import Shares
 from ._antialias import FILTERS, filtered_weights
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
@@ -42,6 +43,10 @@ def channel_shuffle(input, groups):
     n, c, *space = input.shape
     if c % groups:
         raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
+    if input.is_cuda and lies_last(input._data):  # so do the results
+        d = len(space)
+        out = ops.swapaxes(ops.reshape(ops.transpose(input, (0, *range(2, 2 + d), 1)), (n, *space, groups, c // groups)), -1, -2)
+        return ops.transpose(ops.reshape(out, (n, *space, c)), (0, 1 + d, *range(1, 1 + d)))
     out = ops.swapaxes(ops.reshape(input, (n, groups, c // groups, *space)), 1, 2)
     return ops.reshape(out, tuple(input.shape))
 
