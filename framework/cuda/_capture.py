@@ -101,10 +101,16 @@ def _culprit(error):
     frames = list(traceback.walk_tb(error.__traceback__))
     user = max((i for i, (frame, _) in enumerate(frames) if not _is_library(frame)), default=None)
     below = frames[0 if user is None else user + 1:]
-    names = [frame.f_code.co_name for frame, _ in below if frame.f_code.co_name not in _WRAPPERS]
+    names = [_name(frame) for frame, _ in below if frame.f_code.co_name not in _WRAPPERS]
     operation = names[0] if names else "what was called"
     place = None if user is None else (frames[user][0].f_code.co_filename, frames[user][1])
     return operation, place
+
+
+def _name(frame):
+    """A function by its name, an optimizer's step by the optimizer's too."""
+    name, owner = frame.f_code.co_name, frame.f_locals.get("self")
+    return f"{type(owner).__name__}.{name}" if name == "step" and hasattr(owner, "param_groups") else name
 
 
 def _is_library(frame):

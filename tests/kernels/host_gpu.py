@@ -33,10 +33,17 @@ CODES = {"float16": "f2", "bfloat16": "bf", "float32": "f4", "float64": "f8", "b
 
 
 class Pointer:
-    """What CuPy calls `array.data`: the address."""
+    """What CuPy calls `array.data`: the address, and the block of memory that it lies in, which views share."""
 
     def __init__(self, array):
-        self.ptr = array.ctypes.data
+        self.ptr, self.array = array.ctypes.data, array
+
+    @property
+    def mem(self):
+        block = self.array
+        while isinstance(block.base, np.ndarray):
+            block = block.base
+        return block
 
 
 class DeviceArray(np.ndarray):

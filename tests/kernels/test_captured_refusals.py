@@ -8,7 +8,7 @@ import pytest
 from captured_runs import put
 
 import ringgrad
-from ringgrad import cuda, optim
+from ringgrad import cuda, nn, optim
 
 pytestmark = pytest.mark.skipif(host_gpu.compiler() is None, reason="no g++ on the PATH to compile the CUDA sources with")
 HERE = __file__
@@ -62,6 +62,38 @@ def test_what_the_host_wants_to_see_is_named_with_its_line(xp, name):
     want = p._data.get()
     compiled(x)
     assert not np.array_equal(want, p._data.get())
+
+
+def lbfgs():
+    p = put(np.ones(3, np.float32)).requires_grad_()
+    opt = optim.LBFGS([p])
+
+    def closure():
+        opt.zero_grad()
+        loss = p.square().sum()
+        loss.backward()
+        return loss
+    return lambda x: opt.step(closure)
+
+
+def sparse_adam():
+    table = nn.Embedding(5, 3, sparse=True).to("cuda")
+    opt = optim.SparseAdam(table.parameters())
+
+    def step(x):
+        opt.zero_grad()
+        table(x.long()).sum().backward()
+        opt.step()
+    return step
+
+
+@pytest.mark.parametrize(("make", "name"), [(lbfgs, "LBFGS.step"), (sparse_adam, "SparseAdam.step")])
+def test_optimizers_that_look_at_values_are_named(xp, make, name):
+    compiled, x = ringgrad.compile_step(make(), warmup=1), put(np.array([1, 2, 1], np.float32))
+    compiled(x)
+    with pytest.raises(cuda.CaptureError, match=rf"^{name} \({HERE}, line \d+\) cannot be captured"):
+        for _ in range(2):
+            compiled(x)
 
 
 def test_an_error_of_the_users_own_ends_the_capture(xp):
