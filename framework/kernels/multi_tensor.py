@@ -17,6 +17,7 @@ THREADS = 256
 
 TEXT = r"""
 #define COLUMNS 6  // of the table: parameter, gradient, first state, second state, third state, master weight
+#define TABLE const u64* __restrict__ table, const i64* __restrict__ sizes, const int* __restrict__ blocks  // read once: no store reaches them
 #define EACH_OF_CHUNK(i) \
     int t = blocks[2 * blockIdx.x]; \
     const u64* row = table + (i64)t * COLUMNS; \
@@ -35,7 +36,7 @@ KERNEL advance_steps(const u64* counters, A* steps, i64 n, const A* found) {
 }
 
 // velocity = momentum * velocity + gain[t] * g;  p -= lr * velocity (nesterov: lr * (g + momentum * velocity)).  numbers: lr, momentum, decay
-KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const double* numbers, const A* gain, int nesterov, int maximize,
+KERNEL sgd_step(TABLE, const double* numbers, const A* gain, int nesterov, int maximize,
                 const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
     A rate = (A)numbers[0], momentum = (A)numbers[1], decay = (A)numbers[2], unscale = 1 / or_one(scale), by = or_one(factor);
@@ -60,7 +61,7 @@ KERNEL sgd_step(const u64* table, const i64* sizes, const int* blocks, const dou
 
 // Kingma and Ba 2015, arXiv:1412.6980;  decoupled: Loshchilov and Hutter 2019, arXiv:1711.05101.  steps[t]: how many this one makes.
 // numbers: lr, beta1, beta2, eps, decay
-KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const double* numbers, const A* steps, int decoupled, int maximize,
+KERNEL adam_step(TABLE, const double* numbers, const A* steps, int decoupled, int maximize,
                  const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
     double beta1 = numbers[1], beta2 = numbers[2];
@@ -93,7 +94,7 @@ KERNEL adam_step(const u64* table, const i64* sizes, const int* blocks, const do
 }
 
 // parts[block]: the sum of squares of a chunk of gradients, divided by the loss scale where there is one
-KERNEL squares(const u64* table, const i64* sizes, const int* blocks, A* parts, const A* scale) {
+KERNEL squares(TABLE, A* parts, const A* scale) {
     A s = 0, unscale = 1 / or_one(scale);
     { EACH_OF_CHUNK(i) { A g = (A)((const T*)row[1])[i] * unscale; s += g * g; } }
     s = row_sum(s);
@@ -112,7 +113,7 @@ KERNEL norm_and_factor(const A* parts, A* total, i64 n, A most) {
     }
 }
 
-KERNEL scale_all(const u64* table, const i64* sizes, const int* blocks, const A* factor) {
+KERNEL scale_all(TABLE, const A* factor) {
     A f = *factor;
     EACH_OF_CHUNK(i) { T* g = (T*)row[1]; g[i] = (T)((A)g[i] * f); }
 }
