@@ -10,7 +10,8 @@ NAMES = ("softmax", "log_softmax", "cross_entropy", "normalize", "group_normaliz
          "max_pool", "spread_to_max", "avg_pool", "spread_average", "sum", "amax", "max_along", "scaled_dot_product_attention",
          "logsumexp", "mean", "prod", "amin", "var", "std", "vector_norm", "mix", "pick", "topk", "kthvalue", "median_along", "add_along_axis",
          "scatter", "add_at", "scatter_reduce", "take", "take_along_axis", "index", "suppress", "rotary_embedding", "glu", "gated", "bias_activation",
-         "align_regions", "spread_regions", "region_maxima", "gelu", "prelu", "clip", "squared_difference", "lerp", "sigmoid", "tanh", "sqrt")
+         "align_regions", "spread_regions", "region_maxima", "gelu", "prelu", "clip", "squared_difference", "lerp", "sigmoid", "tanh", "sqrt",
+         "adaptive_max_pool", "lstm_layer", "gru_layer", "rnn_layer", "pool_by_place", "spread_by_place", "deformed_columns", "constant_pad")
 WRITES = {"einsum": "its rule writes into NumPy's diagonal, which is read-only; CuPy's is not",
           **dict.fromkeys(("segment_reduce", "combinations"), "they ask the array library for cuda.Device, which NumPy has not")}
 
