@@ -17,6 +17,9 @@ def register():
     """Give the ops their writers.  Called once, when all ops are there."""
     for name, ufunc in UFUNCS.items():
         REGISTRY[name].writer = _writer(ufunc)
+    scaled = REGISTRY["add_scaled"]
+    in_blocks = scaled.writer
+    scaled.writer = lambda x, y, alpha: in_blocks(x, y, alpha) or _add_scaled_onto_gpu(x, y, alpha)
     REGISTRY["relu"].writer = lambda x: _onto(np.maximum, x, 0)
     REGISTRY["clip"].writer = _clip
 
@@ -57,6 +60,15 @@ def _onto_gpu(ufunc, x, *others):
         y = backend.scalar(y, x.dtype)
     getattr(backend.xp, name)(x, y, out=x)
     return True
+
+
+def _add_scaled_onto_gpu(x, y, alpha):
+    """x += alpha * y on CuPy arrays of one float type that is not half."""
+    backend = BACKENDS.get(type(x))
+    if getattr(backend, "name", "") != "cupy" or type(y) is not type(x) or y.dtype != x.dtype or x.dtype.kind != "f" or x.itemsize < 4 or (
+            type(alpha) not in (int, float) or not _broadcasts_to(y.shape, x.shape)):
+        return False
+    return _onto_gpu(np.add, x, y * backend.scalar(alpha, x.dtype))
 
 
 def _is_number(y):

@@ -81,6 +81,9 @@ ROWS = [
       for reduction in ("mean", "sum", "none")],
     Row("cross entropy, weighted and smoothed", lambda x, t, w: F.cross_entropy(x, t, w, label_smoothing=0.2), [[(6, 5), (6,), (5,)]],
         ("cross_entropy", "cross_entropy_backward"), {1: targets(5, True), 2: lambda rng, shape: rng.uniform(0.5, 2, shape)}),
+    Row("cross entropy of halves in float32", lambda x, t: ops.cross_entropy_in_float32(x, t).to(x.dtype), [[(4, 7), (4,)], [(3, 1504), (3,)]],
+        ("cross_entropy", "cross_entropy_backward_wide"), {1: targets(5, True)}, dtypes=("float16", "bfloat16")),
+    Row("sum of large arrays", lambda x, y: x + y, [[(130, 257), (130, 257)]], ("add",), dense=True),
     *[Row(f"negative log likelihood, {reduction}", lambda x, t, reduction=reduction: F.nll_loss(x, t, reduction=reduction),
           [[(4, 7), (4,)], [(1, 1), (1,)], [(3, 1504), (3,)], [(2, 5, 3), (2, 3)]],
           ("nll_rows", "nll_backward"), {1: targets(1)} if reduction == "sum" else {1: targets(1, True)})

@@ -1,4 +1,4 @@
-"""In-place arithmetic on the GPU on the host: one launch that writes into its target, and what it gives on the CPU."""
+"""In-place arithmetic on the GPU on the host: a launch writes into its target, and nothing is copied; it gives what it gives on the CPU."""
 import host_gpu
 import host_ledger
 import ml_dtypes
@@ -71,9 +71,10 @@ def launches(function, *shapes, dtype=None, grad=False):
     (lambda x, y: x.add_(y), {}, ["add"]), (lambda x, y: x.add_(y), {"grad": True}, ["add"]),
     (lambda x, y: x.add_(1), {"dtype": ringgrad.int64}, ["add"]),
     (lambda x, y: x.sub_(y), {"dtype": ringgrad.bfloat16, "grad": True}, ["subtract"]), (lambda x, y: x.mul_(2.0), {}, ["multiply"]),
+    (lambda x, y: x.add_(y, alpha=-2), {}, ["multiply", "add"]),
     (lambda x, y: x.mul_(y), {"grad": True}, ["multiply", "copy", "setitem"]),  # whose gradient needs the old value
-], ids=["sum", "recorded", "counter", "halves", "product", "saved"])
-def test_it_is_one_launch(function, options, expected):
+], ids=["sum", "recorded", "counter", "halves", "product", "scaled", "saved"])
+def test_it_is_written_at_once(function, options, expected):
     assert launches(function, (4, 6), (6,), **options) == expected
 
 
