@@ -196,12 +196,14 @@ class Named:
     def get_function(self, name):
         """Launches a kernel: f(grid, block, arguments)."""
         listed = re.search(rf"(?:KERNEL|__global__ void)\s+{name}\(([^)]*)\)", self.code).group(1)
+        for short, long in re.findall(r"#define (\w+) ([^\n]*?)(?:\s*//.*)?\n", self.code):  # for several parameters
+            listed = re.sub(rf"(?<!\w){short}(?=\s*(,|$))", long, listed) if short not in ("T", "A") else listed
         parameters = [p.strip() for p in listed.split(",")]
 
         def run(grid, block, arguments):
             assert len(arguments) == len(parameters), f"{name} takes {len(parameters)} arguments, got {len(arguments)}"
             arrays = [(a, p) for a, p in zip(arguments, parameters) if isinstance(a, Counted)]
-            if parameters[0].endswith("* table"):
+            if parameters[0].endswith(" table"):
                 self.run_on_table(name, arguments, arrays)
                 return
             self.xp.wrote(name, [a for a, p in arrays if p.startswith("const")], None, [a for a, p in arrays if not p.startswith("const")], self.kind)
