@@ -38,7 +38,7 @@ def test_the_measuring_code_runs_on_the_cpu(tmp_path, run_command):
     code, output = run_command([sys.executable, "-m", "benchmarks.gpu", "rehearse", "--out", str(tmp_path)], 300, environment, ROOT)
     assert code == 0, output
     sections = json.loads((tmp_path / "rehearsal.json").read_text())["sections"]
-    assert list(sections) == ["ceilings", "launch", "steps", "kernels", "attention", "optimizers"]
+    assert list(sections) == ["ceilings", "launch", "steps", "kernels", "feed_forward", "attention", "optimizers"]
     for rows in sections.values():
         for name, row in rows.items():
             assert not any("error" in key for key in row), (name, row)
