@@ -55,7 +55,7 @@ class Compiler:
 
     def CompileProgram(self, program, count, options):
         p, options = self.programs[program], [options[i].decode() for i in range(count)]
-        names = dict.fromkeys(KERNEL.findall(p.source))
+        names = dict.fromkeys(plain_kernels(p.source))  # {name in C: expression}
         names.update((lowered(e), e) for e in p.expressions)
         try:
             library = self.build(p.source, names, options) if self.build and names else None
@@ -92,6 +92,11 @@ class Compiler:
     def GetProgramLog(self, program, out):
         ctypes.memmove(out, self.programs[program].log + b"\0", len(self.programs[program].log) + 1)
         return 0
+
+
+def plain_kernels(source):
+    """Names of the kernels of a source that are not templates."""
+    return [found[1] for found in KERNEL.finditer(source) if not source[:found.start()].rstrip().endswith(">")]
 
 
 def lowered(expression):

@@ -89,10 +89,12 @@ class Shell:
 
 
 def compile_once(library, arguments, folder):
-    """Run g++ for a shared library; two processes may do it at the same time.  RuntimeError with the compiler's words."""
+    """Run g++ for a shared library or a header; two processes may do it at the same time.  RuntimeError with what it calls errors."""
     library = Path(library)
     unfinished = library.with_name(f"{library.name}.{os.getpid()}.{threading.get_ident()}")
-    result = subprocess.run(["g++", "-shared", "-fPIC", *arguments, "-o", str(unfinished)], cwd=folder, capture_output=True, text=True)
+    kind = [] if library.suffix == ".gch" else ["-shared"]
+    result = subprocess.run(["g++", *kind, "-fPIC", *arguments, "-o", str(unfinished)], cwd=folder, capture_output=True, text=True)
     if result.returncode:
-        raise RuntimeError(result.stderr)
+        errors = [line for line in result.stderr.splitlines() if "error" in line or "undefined" in line]
+        raise RuntimeError("\n".join(errors) or result.stderr)
     unfinished.replace(library)

@@ -14,9 +14,11 @@ import platform
 import shutil
 import sys
 import tempfile
+from importlib import metadata
 from pathlib import Path
 
 from . import blas, elf, fourier, nvrtc, patching, solver
+from .compiling import Builder
 from .shells import Shell, compile_once
 
 HERE = Path(__file__).parent
@@ -62,6 +64,8 @@ def install(execute=False, devices=2):
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ.update(CUPY_CACHE_IN_MEMORY="1", CUPY_ACCELERATORS="", RINGGRAD_CUBLASLT="0", RINGGRAD_CUDNN="0")
     host = _host(folder)
+    includes = Path(importlib.util.find_spec("cupy").origin).parent / "_core" / "include"
+    builder = Builder(folder, [includes, *sorted((includes / "cupy" / "_cccl").iterdir())], metadata.version("cupy-cuda13x")) if execute else None
     host.host_configure(devices, int(execute))
     runtime = Shell("libcudart.so.13", {n for m in WITH_A_RUNTIME for n in patching.names_in(file_of(m))}, folder)
     runtime.fill(host)
@@ -71,7 +75,7 @@ def install(execute=False, devices=2):
     blas.install(shells["libcublas.so.13"], execute, host)
     solver.install(shells["libcusolver.so.12"], execute, host)
     fourier.install(shells["libcufft.so.12"], execute, host)
-    kept[:] = [host, runtime, compiler, nvrtc.Compiler(compiler), shells, [Shell(soname, ["nothing"], folder) for soname in EMPTY]]
+    kept[:] = [host, runtime, compiler, nvrtc.Compiler(compiler, builder), shells, [Shell(soname, ["nothing"], folder) for soname in EMPTY]]
     for module in WITH_A_RUNTIME:
         ctypes.CDLL(str(file_of(module)))
         patching.patch(file_of(module), {name: runtime.address(name) for name in patching.names_in(file_of(module))})
