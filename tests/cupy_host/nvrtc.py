@@ -5,6 +5,7 @@ from ctypes import POINTER, c_char_p, c_int, c_size_t, c_void_p
 
 KERNEL = re.compile(r"(?:__global__\s+void|KERNEL)\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\(")
 COMPILATION_FAILED = 6
+WORDS = ctypes.create_string_buffer(b"NVRTC_ERROR_COMPILATION")  # for its only error
 ARCHITECTURES = (80, 90)
 
 
@@ -21,14 +22,14 @@ class Compiler:
     def __init__(self, shell, build=None):
         self.programs, self.build, self.last = {}, build, 0
         for name, arguments in SIGNATURES.items():
-            shell.lead(f"nvrtc{name}", c_int if name != "GetErrorString" else c_char_p, arguments, getattr(self, name))
+            shell.lead(f"nvrtc{name}", c_int if name != "GetErrorString" else c_void_p, arguments, getattr(self, name))
 
     def Version(self, major, minor):
         major[0], minor[0] = 13, 0
         return 0
 
     def GetErrorString(self, error):
-        return b"NVRTC_ERROR_COMPILATION" if error == COMPILATION_FAILED else b"NVRTC_ERROR"
+        return ctypes.addressof(WORDS)
 
     def GetNumSupportedArchs(self, out):
         out[0] = len(ARCHITECTURES)

@@ -7,7 +7,7 @@ from tests.ops.checks import case, differentiable_positions, leaves, name_of, ru
 from tests.ops.samples import SAMPLES
 from tests.ops.test_ops import ON_THE_CPU
 
-# What cannot be asked of arrays without values; with values, test_values.py has them.
+# What cannot be asked of arrays without values; test_values.py runs with values, and has them.
 SHAPES_FROM_VALUES = {"masked_select", "nonzero", "unique", "unique_consecutive", "bincount", "combinations", "ops.suppress", "Tensor.values",
                       "Tensor.coalesce", "linalg.lstsq", "repeat_interleave"}
 LOOKS_AT_VALUES = {"istft", "linalg.lu_solve", "linalg.solve", "linalg.ldl_factor", "linalg.ldl_solve", "multinomial", "median", "segment_reduce",

@@ -125,6 +125,13 @@ static inline double sinpi(double x) { return sin(M_PI * x); }
 static inline float cospi(float x) { return (float)cos(M_PI * x); }
 static inline double cospi(double x) { return cos(M_PI * x); }
 static inline double normcdf(double x) { return erfc(-x * M_SQRT1_2) / 2; }
+static inline double erfinv(double y) {  // Newton's steps from Winitzki's approximation
+    if (!(fabs(y) < 1)) return y == 1 ? HUGE_VAL : y == -1 ? -HUGE_VAL : NAN;
+    double l = log1p(-y * y), t = 2 / (M_PI * 0.147) + l / 2, x = copysign(sqrt(sqrt(t * t - l / 0.147) - t), y);
+    for (int i = 0; i < 4; ++i) x -= (y > 0.5 ? (1 - y) - erfc(x) : y < -0.5 ? erfc(-x) - (1 + y) : erf(x) - y) * (sqrt(M_PI) / 2) * exp(x * x);
+    return x;
+}
+static inline float erfinv(float y) { return (float)erfinv((double)y); }
 static inline double erfcx(double x) { return exp(x * x) * erfc(x); }
 static inline double cyl_bessel_i0(double x) { return std::cyl_bessel_i(0, fabs(x)); }
 static inline double cyl_bessel_i1(double x) { return copysign(std::cyl_bessel_i(1, fabs(x)), x); }
