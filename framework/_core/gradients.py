@@ -9,7 +9,9 @@ from .._backends.sparse_ import SparseArray
 from .tensor import Tensor, wrap
 
 SUMS: dict[type, Any] = {}  # array type -> function(held, g): how gradients are added on a GPU, put here by kernels/layout.py
-_MINE = 3  # references to a gradient that only this engine holds: the caller's variable, the parameter, getrefcount's argument
+# References to a gradient that only this engine holds: the caller's variable, the parameter, getrefcount's argument.  From Python 3.14 on variables
+# may borrow references, which no count shows; there every gradient is copied.
+_MINE = 3 if sys.version_info < (3, 14) else -3
 
 
 def accumulate(leaf, g):
