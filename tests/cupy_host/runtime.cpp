@@ -59,7 +59,8 @@ static const char* const NAMES[][3] = {  // number, name, words
     {"907", "CapturedEvent", "operation not permitted on an event last recorded in a capturing stream"}};
 
 static const char* text(int error, int what, const char* prefix) {
-    static thread_local std::string said;
+    static thread_local std::string names, words;  // CuPy reads one after it has asked for the other
+    std::string& said = what == 1 ? names : words;
     for (auto& row : NAMES)
         if (atoi(row[0]) == error) return (said = std::string(what == 1 ? prefix : "") + row[what]).c_str();
     return (said = "error " + std::to_string(error)).c_str();

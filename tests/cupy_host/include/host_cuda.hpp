@@ -1,6 +1,7 @@
 // CUDA as CuPy's headers and kernels take it, over the emulator of tests/kernels: half precision under NVIDIA's names, conversions of bits, atomics,
 // mathematics, dynamic shared memory, and kernels without barriers run without fibers.
 #pragma once
+#define ENDED_THREADS_DO_NOT_COUNT
 #include "emulator.hpp"
 
 #include <assert.h>
@@ -132,9 +133,19 @@ static inline double erfinv(double y) {  // Newton's steps from Winitzki's appro
     return x;
 }
 static inline float erfinv(float y) { return (float)erfinv((double)y); }
-static inline double erfcx(double x) { return exp(x * x) * erfc(x); }
+static inline double normcdfinv(double p) { return M_SQRT2 * erfinv(2 * p - 1); }
+static inline float normcdfinvf(float p) { return (float)normcdfinv(p); }
+static inline double erfcx(double x) {  // for large x by its continued fraction
+    if (x < 25) return exp(x * x) * erfc(x);
+    double f = x;
+    for (int k = 20; k; --k) f = x + k / 2.0 / f;
+    return 1 / (f * sqrt(M_PI));
+}
+static inline float erfcxf(float x) { return (float)erfcx(x); }
 static inline double cyl_bessel_i0(double x) { return std::cyl_bessel_i(0, fabs(x)); }
 static inline double cyl_bessel_i1(double x) { return copysign(std::cyl_bessel_i(1, fabs(x)), x); }
+static inline float cyl_bessel_i0f(float x) { return (float)cyl_bessel_i0(x); }
+static inline float cyl_bessel_i1f(float x) { return (float)cyl_bessel_i1(x); }
 static inline float __saturatef(float x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 static inline float __fdividef(float a, float b) { return a / b; }
 static inline float __expf(float x) { return expf(x); }

@@ -60,10 +60,16 @@ static void wait(What what) {
 
 // Release a group of fibers that have all come to the same kind of barrier; false when it is stuck with some ended or elsewhere.
 static bool release(unsigned from, unsigned to, What what) {
-    unsigned waiting = 0;
-    for (unsigned i = from; i < to; ++i) waiting += fibers[i].what == what;
-    if (waiting != to - from) return false;
-    for (unsigned i = from; i < to; ++i) fibers[i].what = READY;
+    unsigned waiting = 0, over = 0;
+    for (unsigned i = from; i < to; ++i) {
+        waiting += fibers[i].what == what;
+#ifdef ENDED_THREADS_DO_NOT_COUNT  // as on a device, which others' kernels rely on
+        over += fibers[i].what == ENDED;
+#endif
+    }
+    if (!waiting || waiting + over != to - from) return false;
+    for (unsigned i = from; i < to; ++i)
+        if (fibers[i].what == what) fibers[i].what = READY;
     return true;
 }
 
