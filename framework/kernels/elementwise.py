@@ -13,6 +13,7 @@ import math
 
 import numpy as np
 
+from .._backends import BACKENDS
 from ..ops._layout import channels_last, dense, turned
 from .family import CODES, SCALARS, TYPES
 
@@ -139,6 +140,22 @@ class Body:
         grid, count = _grid(size, dtype.itemsize)
         function(grid, BLOCK, (*given, out, count, *[number(attrs[a]) for a in self.numbers]) if self.numbers else (*given, out, count))
         return out
+
+    def over(self, xp, x):
+        """Write the result of a body with one input, and nothing else, over the array; whether that could be done."""
+        code = x.dtype.char
+        if len(self.inputs) > 1 or self.choice or self.numbers or code not in CODES or not x.size:
+            return False
+        lying = xp.moveaxis(x, 1, -1) if channels_last(x) else x
+        if not lying.flags.c_contiguous:
+            return False
+        function = self.functions.get(("over", code, xp))
+        if function is None:
+            text = self.source(CODES[code]).replace("__restrict__", "")  # the two arrays are one
+            function = self.functions["over", code, xp] = xp.RawModule(code=text, options=OPTIONS).get_function(self.kernel_name(CODES[code]))
+        grid, count = _grid(x.size, x.itemsize)
+        function(grid, BLOCK, (lying, lying, count))
+        return True
 
     def _channels_last(self, xp, inputs, attrs, ndim):
         """The result on images of which one has its channels last; so has the result."""
@@ -273,8 +290,23 @@ def register(registry):
     for op, rule, body in bodies(registry):
         if rule is None:
             op.kernel("cupy")(_forward(op, body))
+            if body.inputs == ("x",) and not (body.numbers or body.choice) and not isinstance(op.writer, _Over):
+                op.writer = _Over(op.writer, body)
         else:
             op.kernel("cupy", vjp=op.inputs[rule.single])(_gradient(rule, body))
+
+
+class _Over:
+    """An op's writer for CuPy arrays, before the one it had: writes over its input, and says whether it did."""
+
+    def __init__(self, before, body):
+        self.before, self.body = before, body
+
+    def __call__(self, x):
+        backend = BACKENDS.get(type(x))
+        if getattr(backend, "name", "") == "cupy":
+            return self.body.over(backend.xp, x)
+        return self.before is not None and self.before(x)
 
 
 def _forward(op, body):
