@@ -1,7 +1,7 @@
 # A newcomer's two commands: `make demo` and `make test`.  Each makes its own virtual environment when it is missing.
 #
 #   make demo      train on real images on two ranks, through the launcher
-#   make test      the whole suite
+#   make test      the suite but what is marked slow;  make test-slow runs that
 #   make lint      ruff and mypy
 #   make bench     speed beside NumPy and (where installed) torch
 #   make stubs     write the type stubs of what is attached at import
@@ -29,13 +29,16 @@ GPU_PYTHON ?= $(PYTHON)
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench kernels gpu gpu-smoke gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi cupy test-cupy test-fast-cpu clean
+.PHONY: demo test test-slow lint bench kernels gpu gpu-smoke gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi cupy test-cupy test-fast-cpu clean
 
 demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -m 'not slow' $(TESTS)
+
+test-slow: $(VENV)/.test
+	$(BIN)/python -m pytest -m slow $(TESTS)
 
 # mypy sees the folders under their import name only through a strict editable install, which lists the files at install time: hence anew each time.
 lint: .venv-lint/.ready

@@ -15,6 +15,7 @@ from .family import I64, Family, flat_grid, number, rows_grid, wide
 FAMILY = Family("batch_norm", TEXT)
 BLOCKS = 2112  # that keep a large GPU busy to the end
 LARGE = 32  # elements of an image from which on it is the work of threads of its own
+SMALL = 256  # elements of an image below which fewer threads take more of them
 THREADS = 256
 
 
@@ -48,7 +49,8 @@ class _Image:
             chunk = max(8 if side_by_side else 1, math.ceil(batch / max(1, BLOCKS // self.channels)))
             chunks = math.ceil(batch / chunk)
             sizes = I64(batch), I64(self.channels), I64(self.spatial), I64(chunk)
-            return kernel, (self.channels, chunks), (32, 8) if side_by_side else (THREADS,), sizes, chunks
+            block = (32, 8 if self.spatial >= SMALL else 2) if side_by_side else (THREADS if self.spatial * chunk >= SMALL else 32,)
+            return kernel, (self.channels, chunks), block, sizes, chunks
         width = self._width(*arrays)
         tiles, across, down = _tiles(self.channels, width)
         chunk = max(4 * down, math.ceil(self.rows / max(1, BLOCKS // tiles)))

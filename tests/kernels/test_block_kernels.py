@@ -27,8 +27,8 @@ pytestmark = pytest.mark.skipif(host_gpu.compiler() is None, reason="no g++ on t
 
 
 @pytest.fixture(scope="module")
-def xp(tmp_path_factory):
-    with host_gpu.plugged(host_gpu.device(tmp_path_factory.mktemp("kernels"))) as xp:
+def xp(compiled):
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         yield xp
 
 
@@ -37,7 +37,7 @@ def deterministic(monkeypatch):
     monkeypatch.setitem(_config.DETERMINISTIC, "on", True)
 
 
-@pytest.mark.parametrize("dtype", block_rows.DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", *[pytest.param(dtype, marks=pytest.mark.slow) for dtype in ("float64", "float16")]])
 @pytest.mark.parametrize("row", block_rows.ROWS, ids=lambda row: row.name)
 def test_a_kernel_gives_what_the_formula_gives(xp, row, dtype):
     if dtype not in row.dtypes:
@@ -124,7 +124,7 @@ def test_with_atomics(xp, row, dtype, monkeypatch):
 TIED = np.array([3, 1, np.nan, 3, -0.0, 0.0, np.inf, 3, -np.inf, 1, np.nan, 0.0, 1])
 
 
-@pytest.mark.parametrize("dtype", block_rows.DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", *[pytest.param(dtype, marks=pytest.mark.slow) for dtype in ("float64", "float16")]])
 def test_places_of_equal_elements(xp, dtype):
     """Equal ones in the order of their places, nan as the largest, the two zeros equal: the indices are those of the CPU, in short and long rows."""
     rows = np.stack([np.resize(TIED, 400), np.random.default_rng(0).permutation(np.resize(TIED, 400))]).astype(block_rows.DTYPES[dtype])

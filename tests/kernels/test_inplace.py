@@ -26,7 +26,7 @@ CASES = {
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int64, BF16], ids=["float32", "int64", "bfloat16"])
 @pytest.mark.parametrize("case", CASES)
-def test_it_gives_what_it_gives_on_the_cpu(tmp_path, case, dtype):
+def test_it_gives_what_it_gives_on_the_cpu(compiled, case, dtype):
     def run(place):
         x, y = arrays(place, dtype, (4, 6), (6,))
         try:
@@ -34,7 +34,7 @@ def test_it_gives_what_it_gives_on_the_cpu(tmp_path, case, dtype):
         except RuntimeError as error:
             return str(error)
         return x._data.view(np.ndarray).astype(np.float64)
-    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         found = run(xp.place)
     wanted = run(np.asarray)
     if isinstance(wanted, str):
@@ -49,31 +49,31 @@ ACTIVATIONS = {"relu": lambda x: x.relu_(), "sigmoid": lambda x: x.sigmoid_(), "
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, BF16], ids=["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize("shape", [(3, 5), (40, 33), (2, 3, 4, 5)], ids=str)
 @pytest.mark.parametrize("case", ACTIVATIONS)
-def test_an_activation_is_written_over_its_input(tmp_path, case, shape, dtype):
+def test_an_activation_is_written_over_its_input(compiled, case, shape, dtype):
     def run(place):
         x, = arrays(place, dtype, shape)
         ACTIVATIONS[case](x)
         return x._data.view(np.ndarray).astype(np.float64)
-    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         found = run(xp.place)
     np.testing.assert_allclose(found, run(np.asarray), rtol=1e-6 if np.dtype(dtype).itemsize > 2 else 0.01)
 
 
-def test_gradients_of_activations_in_place(tmp_path):
+def test_gradients_of_activations_in_place(compiled):
     def run(place):
         x, y = (t.requires_grad_() for t in arrays(place, np.float32, (4, 6), (4, 6)))
         h = (x * y).relu_() + (x + y).tanh_()
         z = h.sigmoid_()
         (z * y).sum().backward()
         return [t.grad._data.view(np.ndarray) for t in (x, y)]
-    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         found = run(xp.place)
     for a, b in zip(found, run(np.asarray)):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def test_an_image_stays_as_it_lies_and_one_launch_is_all(tmp_path):
-    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+def test_an_image_stays_as_it_lies_and_one_launch_is_all(compiled):
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         values = np.random.default_rng(1).standard_normal((2, 5, 3, 4)).astype(np.float32)
         x = wrap(np.moveaxis(xp.place(np.ascontiguousarray(np.moveaxis(values, 1, -1))), -1, 1))
         place, strides = x.data_ptr(), x.stride()
@@ -83,7 +83,7 @@ def test_an_image_stays_as_it_lies_and_one_launch_is_all(tmp_path):
         np.testing.assert_array_equal(x._data.view(np.ndarray), np.maximum(values, 0))
 
 
-def test_its_gradients_are_those_of_the_cpu(tmp_path):
+def test_its_gradients_are_those_of_the_cpu(compiled):
     def run(place):
         x, y, w = (t.requires_grad_() for t in arrays(place, np.float32, (4, 6), (6,), (4, 6)))
         h = x * 1
@@ -93,7 +93,7 @@ def test_its_gradients_are_those_of_the_cpu(tmp_path):
         h.mul_(w)
         (kept + h).sum().backward()
         return [t.grad._data.view(np.ndarray) for t in (x, y, w)]
-    with host_gpu.plugged(host_gpu.device(tmp_path)) as xp:
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         found = run(xp.place)
     for a, b in zip(found, run(np.asarray)):
         np.testing.assert_allclose(a, b, rtol=1e-5)

@@ -17,8 +17,8 @@ ROOMS = {  # name: (parts of VALUES as they are made of a room, whether they are
 
 
 @pytest.fixture(scope="module")
-def xp(tmp_path_factory):
-    with host_gpu.plugged(host_gpu.device(tmp_path_factory.mktemp("kernels"))) as xp:
+def xp(compiled):
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         yield xp
 
 

@@ -18,8 +18,8 @@ FIRST = [next(row for row in OWN if row[0] == name) for name in dict.fromkeys(na
 
 
 @pytest.fixture(scope="module")
-def xp(tmp_path_factory):
-    with host_gpu.plugged(host_gpu.device(tmp_path_factory.mktemp("kernels"))) as xp:
+def xp(compiled):
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         yield xp
 
 

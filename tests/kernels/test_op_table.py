@@ -17,8 +17,8 @@ WRITES = {"einsum": "its rule writes into NumPy's diagonal, which is read-only; 
 
 
 @pytest.fixture(scope="module")
-def xp(tmp_path_factory):
-    with host_gpu.plugged(host_gpu.device(tmp_path_factory.mktemp("kernels"))) as xp:
+def xp(compiled):
+    with host_gpu.plugged(host_gpu.device(compiled)) as xp:
         yield xp
 
 
