@@ -188,7 +188,9 @@ KERNEL batch_sums_together(const A* parts, A* slopes, A* levels, i64 chunks, i64
         A s = 0;
         for (i64 k = threadIdx.x; k < chunks; k += 32) s += from[k * channels];
         for (int o = 16; o; o >>= 1) s += __shfl_xor_sync(ALL, s, o);
-        if (threadIdx.x == 0) (i < channels ? slopes : levels)[i % channels] = s;
+        if (threadIdx.x) continue;
+        if (i < channels) slopes[i] = s;
+        else levels[i - channels] = s;
     }
 }
 

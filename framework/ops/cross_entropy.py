@@ -86,16 +86,21 @@ def _(xp, g, x, target, weight, ignore_index, reduction, label_smoothing):
 @op(broadcasts=False, fast=False, grad_name="NllLoss")
 def cross_entropy_in_float32(xp, x, target, weight=None, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0):
     """cross_entropy of x.float(), for half precision: what autocast makes of it.  On a GPU nothing is stored in float32 but the loss."""
-    return cross_entropy.forward(xp, x.astype(np.float32), target, weight, ignore_index, reduction, label_smoothing)
+    return cross_entropy.forward(xp, _single(xp, x), target, weight, ignore_index, reduction, label_smoothing)
 
 
 @cross_entropy_in_float32.vjp("x")
 def _(xp, g, x, target, weight, ignore_index, reduction, label_smoothing):
-    wide = xp.astype(x, np.float32)
-    return xp.astype(cross_entropy.rules[0].fn(xp, g, wide, target, weight, ignore_index, reduction, label_smoothing), unwrap(x).dtype)
+    found = cross_entropy.rules[0].fn(xp, g, _single(xp, x), target, weight, ignore_index, reduction, label_smoothing)
+    return xp.astype(found, unwrap(x).dtype)
 
 
 cross_entropy.in_float32 = cross_entropy_in_float32
+
+
+def _single(xp, x):
+    """x in float32 where it is of half precision."""
+    return xp.astype(x, np.float32) if unwrap(x).dtype.itemsize < 4 else x
 
 
 # -- rows and targets --------------------------------------------------------------------------------------------------

@@ -107,7 +107,14 @@ def test_modules(name, dtype):
         return name_of((out[0] if isinstance(out, tuple) else out).dtype)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert result(ringgrad) == result(torch)
+        ours = result(ringgrad)
+        try:
+            theirs = result(torch)
+        except RuntimeError as error:
+            if "could not create a primitive" not in str(error):
+                raise
+            pytest.skip("torch's library has no such layer for this processor")
+    assert ours == theirs
 
 
 def test_a_training_run():

@@ -213,7 +213,7 @@ CLASSES = [
              dtypes=PLAIN) for r in ("none", "mean", "sum")),
     Sample(F("conv_tbc"), [randn(6, 2, 3), randn(3, 3, 4), randn(4), 1], op=None, dtypes=PLAIN, slack=10),
     Sample("ops.cross_entropy_in_float32", [randn(5, 4), const([0, 3, 2, 2, 1], "int64")], op="cross_entropy_in_float32", torch=INSIDE, grad=(0,),
-           ref=lambda x, t: -log_softmax(x)[np.arange(5), t].mean(), dtypes=("float32",), slack=10),
+           ref=lambda x, t: -log_softmax(x)[np.arange(5), t].mean(), dtypes=PLAIN, slack=10),
     Sample("ops.linear_cross_entropy", [randn(5, 3), randn(4, 3), randn(4), const([0, 3, 2, 2, 1], "int64")], op="linear_cross_entropy", torch=INSIDE,
            ref=lambda x, w, b, t: -log_softmax(x @ w.T + b)[np.arange(5), t], dtypes=PLAIN, slack=10,
            call=lambda lib, x, w, b, t: lib.ops.linear_cross_entropy(x, w, b, t, None, -100, 2)),
