@@ -70,6 +70,7 @@ def programs(group):
     return [text for name, text in texts.items() if not any(name.startswith(f"{body} ") for body in BODIES)]
 
 
+@pytest.mark.slow  # `make kernels` compiles them too, for every architecture
 @pytest.mark.parametrize("group", [*FLOATS, "no body"])
 def test_sources_compile(nvrtc, group):
     """For the last architecture; `make kernels` compiles each source for all of them."""
