@@ -29,8 +29,8 @@ def set_sync_debug_mode(debug_mode):
     RuntimeError for another mode, and without a GPU.
     """
     global _mode
-    mode = _NAMES.get(debug_mode, debug_mode)
-    if isinstance(mode, bool) or mode not in _NAMES.values():
+    mode = _NAMES.get(debug_mode) if isinstance(debug_mode, str) else debug_mode
+    if type(mode) is not int or mode not in _NAMES.values():
         raise RuntimeError(f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, got {debug_mode!r}")
     backend = load_cuda()
     for put_back in reversed(_undo):

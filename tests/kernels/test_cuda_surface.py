@@ -69,7 +69,7 @@ def test_the_mode_is_taken_off_whole(xp):
     assert t.nonzero().tolist() == [[1]] and ringgrad.ops.argwhere.op.kernels[xp.ndarray] is ringgrad.ops.argwhere.op.forward
 
 
-@pytest.mark.parametrize("mode", ["loud", 3, -1, True, None])
+@pytest.mark.parametrize("mode", ["loud", 3, -1, True, None, [1], 1.0])
 def test_another_mode_is_refused_and_changes_nothing(xp, mode):
     cuda.set_sync_debug_mode("error")
     with pytest.raises(RuntimeError, match="expected one of `default`, `warn`, `error`"):
