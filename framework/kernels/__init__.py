@@ -11,9 +11,9 @@ from . import elementwise
 from .family import FAMILIES
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-FILES = ("softmax", "cross_entropy", "nll_loss", "norm", "batch_norm", "attention", "dropout", "embedding", "pool", "reductions", "adding",
-         "multi_tensor", "mixing", "selection", "scatter", "boxes", "rotary", "gates", "bias_activation", "gemm", "feed_forward", "conv", "flash",
-         "packed_attention", "multi_tensor_rules", "regions", "layout", "recurrent", "deformed")
+FILES = ("softmax", "cross_entropy", "nll_loss", "norm", "batch_norm", "channel_sums", "attention", "dropout", "embedding", "pool", "reductions",
+         "adding", "multi_tensor", "mixing", "selection", "scatter", "boxes", "rotary", "gates", "bias_activation", "gemm", "feed_forward", "conv",
+         "flash", "packed_attention", "multi_tensor_rules", "regions", "layout", "recurrent", "deformed")
 
 
 def _families():

@@ -55,7 +55,7 @@ KERNEL norm_rows(const T* x, const A* weight, const A* bias, T* y, i64 rows, i64
     }
 }
 
-// stats[2 * row] = mean, stats[2 * row + 1] = 1 / standard deviation, which norm_weight reads; out may be null.
+// stats[2 * row] = mean, stats[2 * row + 1] = 1 / standard deviation, for channel_sums.py; out may be null.
 KERNEL norm_rows_backward(const T* g, const T* x, const A* weight, T* out, A* stats, i64 rows, i64 n, i64 groups, i64 channels, i64 spatial, A eps,
                           int center) {
     EACH_ROW(row, rows) {
@@ -99,68 +99,6 @@ KERNEL norm_rows_backward(const T* g, const T* x, const A* weight, T* out, A* st
             if (weight) a *= weight[channel(row, i, groups, channels, spatial)];
             return rstd * (a - level - (v - mean) * rstd * slope);
         });
-    }
-}
-
-// First stage for rows whose every element has its own weight: blockDim (32, 8), columns of 32, chunks of rows.  parts: (2, chunks, n)
-KERNEL norm_weight_columns(const T* g, const T* x, const A* stats, A* parts, i64 rows, i64 n, i64 chunk) {
-    __shared__ A sums[2][8][33];
-    i64 c = (i64)blockIdx.x * 32 + threadIdx.x;
-    i64 from = (i64)blockIdx.y * chunk, to = min(from + chunk, rows);
-    A sw = 0, sb = 0;
-    if (c < n)
-        for (i64 row = from + threadIdx.y; row < to; row += 8) {
-            A a = (A)g[row * n + c];
-            sb += a;
-            sw += a * (((A)x[row * n + c] - stats[2 * row]) * stats[2 * row + 1]);
-        }
-    sums[0][threadIdx.y][threadIdx.x] = sw;
-    sums[1][threadIdx.y][threadIdx.x] = sb;
-    __syncthreads();
-    if (threadIdx.y < 2 && c < n) {
-        A s = 0;
-        for (int k = 0; k < 8; ++k) s += sums[threadIdx.y][k][threadIdx.x];
-        parts[((i64)threadIdx.y * gridDim.y + blockIdx.y) * n + c] = s;
-    }
-}
-
-// First stage for channels of `spatial` neighbours, x: (batch, channels, spatial): a block per channel and chunk of the batch, of which each of its
-// blockDim.y parts takes an image at a time.  The statistics of image b and channel c are number b * groups + c / share.
-// parts: (2: sums of g * xhat, sums of g; chunks; channels)
-KERNEL norm_channels(const T* g, const T* x, const A* stats, A* parts, i64 batch, i64 channels, i64 spatial, i64 chunk, i64 groups, i64 share) {
-    i64 c = blockIdx.x, from = (i64)blockIdx.y * chunk, to = min(from + chunk, batch);
-    A first = 0, second = 0;
-    __shared__ A found[2][8];
-    for (i64 b = from + threadIdx.y; b < to; b += blockDim.y) {
-        i64 s = b * groups + c / share;
-        A mean = stats[2 * s], rstd = stats[2 * s + 1];
-        each2(g + (b * channels + c) * spatial, x + (b * channels + c) * spatial, spatial, [&](i64, A a, A v) {
-            second += a;
-            first += a * ((v - mean) * rstd);
-        });
-    }
-    first = row_sum(first);
-    second = row_sum(second);
-    if (blockDim.y > 1) {
-        if (threadIdx.x == 0) { found[0][threadIdx.y] = first; found[1][threadIdx.y] = second; }
-        __syncthreads();
-        first = second = 0;
-        for (int k = 0; k < (int)blockDim.y; ++k) { first += found[0][k]; second += found[1][k]; }
-    }
-    if (threadIdx.x == 0 && threadIdx.y == 0) {
-        parts[(i64)blockIdx.y * channels + c] = first;
-        parts[((i64)gridDim.y + blockIdx.y) * channels + c] = second;
-    }
-}
-
-// Second stage, a warp per sum: out: (2, n), from parts: (2, chunks, n)
-KERNEL norm_parts(const A* parts, A* out, i64 chunks, i64 n) {
-    EACH_ROW(i, 2 * n) {
-        const A* from = parts + i / n * chunks * n + i % n;
-        A s = 0;
-        for (i64 k = threadIdx.x; k < chunks; k += 32) s += from[k * n];
-        for (int o = 16; o; o >>= 1) s += __shfl_xor_sync(ALL, s, o);
-        if (threadIdx.x == 0) out[i] = s;
     }
 }
 """

@@ -4,19 +4,16 @@ A training step reads an image twice and writes it once forward (the moments in 
 two twice and writes one backward.  Moments and sums are taken of chunks first and then of the chunks, in a fixed order: no atomics, the same bits
 every time.
 """
-import functools
 import math
 
 from ..ops._layout import channels_last, dense
 from ..ops.norm import moments, scale_shift, tracked_moments
 from ._batch_norm_text import TEXT
+from .channel_sums import BLOCKS, over_images, over_rows, sums, tiles, width_of
 from .family import I64, Family, flat_grid, number, rows_grid, wide
 
 FAMILY = Family("batch_norm", TEXT)
-BLOCKS = 2112  # that keep a large GPU busy to the end
 LARGE = 32  # elements of an image from which on it is the work of threads of its own
-SMALL = 256  # elements of an image below which fewer threads take more of them
-THREADS = 256
 
 
 class _Image:
@@ -41,22 +38,11 @@ class _Image:
         x = self.like
         return xp.moveaxis(a.reshape(x.shape[0], *x.shape[2:], x.shape[1]), -1, 1) if self.last else a.reshape(x.shape)
 
-    def reduced(self, kernel, *arrays):
-        """(kernel, grid, block, sizes, chunks) of a kernel that makes a part of every chunk."""
+    def reduced(self, *arrays):
+        """How a kernel's work is divided that makes a part of every chunk (channel_sums.py)."""
         if self.rows is None:
-            batch = self.like.shape[0]
-            side_by_side = batch >= 8 and self.spatial <= 2048
-            chunk = max(8 if side_by_side else 1, math.ceil(batch / max(1, BLOCKS // self.channels)))
-            chunks = math.ceil(batch / chunk)
-            sizes = I64(batch), I64(self.channels), I64(self.spatial), I64(chunk)
-            block = (32, 8 if self.spatial >= SMALL else 2) if side_by_side else (THREADS if self.spatial * chunk >= SMALL else 32,)
-            return kernel, (self.channels, chunks), block, sizes, chunks
-        width = self._width(*arrays)
-        tiles, across, down = _tiles(self.channels, width)
-        chunk = max(4 * down, math.ceil(self.rows / max(1, BLOCKS // tiles)))
-        chunks = math.ceil(self.rows / chunk)
-        sizes = I64(self.rows), I64(self.channels), I64(chunk)
-        return f"{kernel}_last{'_wide' * (width > 1)}", (tiles, chunks), (across, down), sizes, chunks
+            return over_images(self.like.shape[0], self.channels, self.spatial)
+        return over_rows(self.rows, self.channels, *arrays)
 
     def mapped(self, kernel, *arrays):
         """(kernel, grid, block, sizes) of a kernel that makes an element of each element."""
@@ -65,22 +51,10 @@ class _Image:
             if self.spatial < LARGE:
                 return kernel, *flat_grid(size), (I64(size), *sizes)
             return f"{kernel}_planes", *rows_grid(size // self.spatial, self.spatial), (I64(size // self.spatial), *sizes)
-        width = self._width(*arrays)
-        tiles, across, down = _tiles(self.channels, width)
-        chunks = max(1, min(math.ceil(self.rows / (2 * down)), 2 * BLOCKS // tiles))
-        return f"{kernel}_last{'_wide' * (width > 1)}", (tiles, chunks), (across, down), (I64(self.rows), I64(self.channels))
-
-    def _width(self, *arrays):
-        width = 16 // self.like.itemsize
-        return width if not self.channels % width and not any(a.data.ptr & 15 for a in arrays) else 1
-
-
-@functools.lru_cache(1 << 10)
-def _tiles(channels, width):
-    """(blocks beside each other, threads of a block across channels, and down rows)."""
-    packs = math.ceil(channels / width)
-    across = min(32, 1 << (packs - 1).bit_length())
-    return math.ceil(packs / across), across, THREADS // across
+        width = width_of(self.channels, *arrays)
+        across_all, across, down = tiles(self.channels, width)
+        chunks = max(1, min(math.ceil(self.rows / (2 * down)), 2 * BLOCKS // across_all))
+        return f"{kernel}_last{'_wide' * (width > 1)}", (across_all, chunks), (across, down), (I64(self.rows), I64(self.channels))
 
 
 def _are_channels(x, axes):
@@ -98,9 +72,9 @@ def _statistics(xp, x, wanted, running_mean=None, running_var=None, eps=0.0, mom
     image = _Image(x)
     shape, kind = (1, image.channels, *(1,) * (x.ndim - 2)), number(x)
     x = image.arranged(xp, x)
-    kernel, grid, block, sizes, chunks = image.reduced("batch_moments", x)
+    end, grid, block, sizes, chunks = image.reduced(x)
     parts = xp.empty((3, chunks, image.channels), kind)
-    FAMILY.launch(xp, kernel, x, grid, block, x, parts, *sizes)
+    FAMILY.launch(xp, f"batch_moments{end}", x, grid, block, x, parts, *sizes)
     mean, var, rstd = [xp.empty(shape, kind) if w else None for w in (True, *wanted)]
     FAMILY.launch(xp, "batch_statistics", x, *rows_grid(image.channels, 32), parts, mean, var, rstd, running_mean, running_var, I64(chunks),
                   I64(image.channels), kind(eps), kind(momentum))
@@ -138,11 +112,7 @@ def backward(xp, g, x, weight, mean, rstd, needs):
     image, shape = _Image(x), (x.shape[1], *(1,) * (x.ndim - 2))
     g, x = image.arranged(xp, g), image.arranged(xp, x)
     mean, rstd = wide(xp, mean, x), wide(xp, rstd, x)
-    kernel, grid, block, sizes, chunks = image.reduced("batch_sums", g, x)
-    parts = xp.empty((2, chunks, image.channels), number(x))
-    slopes, levels = xp.empty(shape, number(x)), xp.empty(shape, number(x))  # with memory of their own, for they become gradients
-    FAMILY.launch(xp, kernel, x, grid, block, g, x, mean, rstd, parts, *sizes)
-    FAMILY.launch(xp, "batch_sums_together", x, *rows_grid(2 * image.channels, 32), parts, slopes, levels, I64(chunks), I64(image.channels))
+    slopes, levels = sums(xp, "batch_sums", image.reduced(g, x), g, x, [mean, rstd], shape)
     gx = None
     if needs[0]:
         gx = xp.empty(x.shape, x.dtype)

@@ -1,42 +1,16 @@
 """Layer, root-mean-square and group norm, forward and backward.  See family.py for the words of the text.
 
-Statistics are taken in two passes (the mean, then squares round it).  Gradients of weight and bias are summed in two stages, parts of the rows
-first and then the parts, in a fixed order: no atomics, the same bits every time.
+Statistics are taken in two passes (the mean, then squares round it).  The gradients of weight and bias are channel_sums.py's.
 """
 import functools
 import math
 
 from ..ops.norm import group_normalize, normalize
-from . import batch_norm, layer_norm
+from . import batch_norm, channel_sums, layer_norm
 from ._norm_text import TEXT
 from .family import I32, I64, Family, number, rows_grid, wide
 
 FAMILY = Family("norm", TEXT)
-FULL = 2112  # blocks that keep a large GPU busy to the end
-CHUNKS = 64  # parts into which rows or images are divided for sums over them, at most
-
-
-def _chunks(n, least):
-    """(elements of a part, number of parts)."""
-    chunk = max(least, math.ceil(n / CHUNKS))
-    return chunk, math.ceil(n / chunk)
-
-
-def _sum_parts(xp, like, parts, chunks, n):
-    out = xp.empty((2, n), number(like))
-    FAMILY.launch(xp, "norm_parts", like, *rows_grid(2 * n, 32), parts, out, I64(chunks), I64(n))
-    return out
-
-
-def _channel_sums(xp, g, x, stats, batch, channels, spatial, groups, share):
-    """(2, channels): see norm_channels."""
-    side_by_side = batch >= 8 and spatial <= 2048
-    chunk = max(8 if side_by_side else 1, math.ceil(batch / max(1, FULL // channels)))
-    chunks = math.ceil(batch / chunk)
-    parts = xp.empty((2, chunks, channels), number(x))
-    FAMILY.launch(xp, "norm_channels", x, (channels, chunks), (32, 8) if side_by_side else (256,), g, x, stats, parts, I64(batch), I64(channels),
-                  I64(spatial), I64(chunk), I64(groups), I64(share))
-    return _sum_parts(xp, x, parts, chunks, channels)
 
 
 # -- by rows: layer, root-mean-square and group norm -------------------------------------------------------------------
@@ -72,13 +46,6 @@ def _rows_backward(xp, g, x, weight, n, layout, eps, center, needs):
     return gx, stats, g, x
 
 
-def _column_sums(xp, g, x, stats, rows, n):
-    chunk, chunks = _chunks(rows, 32)
-    parts = xp.empty((2, chunks, n), number(x))
-    FAMILY.launch(xp, "norm_weight_columns", x, (math.ceil(n / 32), chunks), (32, 8), g, x, stats, parts, I64(rows), I64(n), I64(chunk))
-    return _sum_parts(xp, x, parts, chunks, n)
-
-
 def group_forward(xp, x, weight=None, bias=None, groups=1, eps=1e-5):
     """The op `group_normalize` on CuPy arrays."""
     if not _in_groups(x, weight, bias):
@@ -96,8 +63,8 @@ def group_backward(xp, g, x, weight, groups, eps, needs):
     gx, stats, g, x = _rows_backward(xp, g, x, weight, own * spatial, (groups, own, spatial), eps, True, needs[0])
     if not (needs[1] or needs[2]):
         return gx, None, None
-    sums = _channel_sums(xp, g, x, stats, batch, channels, spatial, groups, own)
-    return gx, *(s.reshape(channels, *(1,) * (x.ndim - 2)) for s in sums)
+    work = channel_sums.over_images(batch, channels, spatial)
+    return gx, *channel_sums.sums(xp, "group_sums", work, g, x, [stats], (channels, *(1,) * (x.ndim - 2)), I64(groups), I64(own))
 
 
 def _in_groups(x, *affine):
@@ -127,8 +94,8 @@ def normalize_backward(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, cent
             gx, stats, g, x = _rows_backward(xp, g, x, weight, n, (1, n, 1), eps, center, needs[0])
             if not (needs[1] or needs[2]):
                 return gx, None, None
-            sums = _column_sums(xp, g, x, stats, x.size // n, n)
-            return gx, *(s.reshape(x.shape[x.ndim - len(axes):]) for s in sums)
+            work = channel_sums.over_rows(x.size // n, n, g, x)
+            return gx, *channel_sums.sums(xp, "row_sums", work, g, x, [stats], x.shape[x.ndim - len(axes):])
         if batch_norm.takes_statistics(x, weight, None, mean, rstd, axes, center) and (bias_shape is None or math.prod(bias_shape) == x.shape[1]):
             return batch_norm.backward(xp, g, x, weight, mean, rstd, needs)
     return normalize.rules[0].formula(xp, g, x, weight, mean, rstd, bias_shape, axes, eps, center, needs)

@@ -41,8 +41,8 @@ PICKS = ("take", "getitem", "nll_rows")  # read as much of each array as they wr
 SPREADS = ("embedding_atomic", "embedding_sorted")  # write as much as they read, at most
 READS_ONLY, IN_PLACE = ("squares",), ("scale_all",)  # kernels over tables of addresses that see gradients alone
 FAMILIES = {  # kinds of kernels whose families have other names
-    "adding": "additions", "nll_loss": "loss", "cross_entropy": "loss", "layer_norm": "norm", "batch_norm": "norm", "multi_tensor": "optimizer",
-    "multi_tensor_wide": "optimizer", "reductions": "sums", "embedding_atomic": "embedding"}
+    "adding": "additions", "nll_loss": "loss", "cross_entropy": "loss", "layer_norm": "norm", "batch_norm": "norm", "channel_sums": "norm",
+    "multi_tensor": "optimizer", "multi_tensor_wide": "optimizer", "reductions": "sums", "embedding_atomic": "embedding"}
 
 
 class Launch(NamedTuple):
