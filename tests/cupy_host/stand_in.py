@@ -2,6 +2,7 @@
 
     stand_in.install()                  # before anybody imports cupy
     stand_in.install(execute=True)      # kernels are compiled by g++ and run; otherwise launches do nothing
+    stand_in.install(libraries=True)    # launches do nothing, and there are a cuBLASLt and a cuDNN that compute nothing either
 
 CuPy finds what it looks for: libcuda.so.1, libcudart.so.13, libnvrtc.so.13, libcublas.so.13 and so on are libraries of ours with these names
 (shells.py), and the runtime that is linked into CuPy's modules is led to ours (patching.py).  What is not there says so and gives an error.
@@ -27,6 +28,7 @@ LIBRARIES = {"libcublas.so.13": "cupy_backends.cuda.libs.cublas", "libcusolver.s
              "libcusparse.so.12": "cupy_backends.cuda.libs.cusparse", "libcurand.so.10": "cupy_backends.cuda.libs.curand",
              "libcufft.so.12": "cupy.cuda.cufft"}
 EMPTY = ("libcublasLt.so.13", "libnvJitLink.so.13")  # what the others would load
+SILENT = ("libcublasLt.so.13", "libcudnn.so.9")  # libraries.cpp, where it is asked for
 SORTS = ("_Z11thrust_sortiPvPmRKSt6vectorIlSaIlEElS_", "_Z14thrust_argsortiPmPvS0_RKSt6vectorIlSaIlEElS0_", "_Z14thrust_lexsortiPmPvmmlS0_")
 SOURCES = ("runtime.cpp", "sorting.cpp", "device_properties.hpp")
 
@@ -54,16 +56,18 @@ def cache():
     return Path(os.environ.get("CUPY_HOST_CACHE") or Path(tempfile.gettempdir()) / f"cupy-host-{os.getuid()}")
 
 
-def install(execute=False, devices=2):
+def install(execute=False, devices=2, libraries=False):
     """Let CuPy run here.  RuntimeError where it was imported before, or cannot run (`missing`)."""
+    if execute and libraries:
+        raise ValueError("cuBLASLt and cuDNN are stood in for by nothing at all: with kernels that are run, their results would be missing")
     if why := missing():
         raise RuntimeError(f"CuPy cannot run on the host: {why}")
     if "cupy" in sys.modules:
         raise RuntimeError("the stand-in must be installed before cupy is imported")
     folder = cache()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ.update(CUPY_CACHE_IN_MEMORY="1", CUPY_ACCELERATORS="", RINGGRAD_CUBLASLT="0", RINGGRAD_CUDNN="0")
-    host = _host(folder)
+    os.environ.update(CUPY_CACHE_IN_MEMORY="1", CUPY_ACCELERATORS="", RINGGRAD_CUBLASLT=str(int(libraries)), RINGGRAD_CUDNN=str(int(libraries)))
+    host = _compiled(folder, "libcuda.so.1", SOURCES)
     includes = Path(importlib.util.find_spec("cupy").origin).parent / "_core" / "include"
     builder = Builder(folder, [includes, *sorted((includes / "cupy" / "_cccl").iterdir())], metadata.version("cupy-cuda13x")) if execute else None
     host.host_configure(devices, int(execute))
@@ -75,7 +79,9 @@ def install(execute=False, devices=2):
     blas.install(shells["libcublas.so.13"], execute, host)
     solver.install(shells["libcusolver.so.12"], execute, host)
     fourier.install(shells["libcufft.so.12"], execute, host)
-    kept[:] = [host, runtime, compiler, nvrtc.Compiler(compiler, builder), shells, [Shell(soname, ["nothing"], folder) for soname in EMPTY]]
+    silent = {soname: _compiled(folder, soname, ["libraries.cpp"]) for soname in SILENT if libraries}
+    empty = [Shell(soname, ["nothing"], folder) for soname in EMPTY if soname not in silent]
+    kept[:] = [host, runtime, compiler, nvrtc.Compiler(compiler, builder), shells, silent, empty]
     for module in WITH_A_RUNTIME:
         ctypes.CDLL(str(file_of(module)))
         patching.patch(file_of(module), {name: runtime.address(name) for name in patching.names_in(file_of(module))})
@@ -86,13 +92,13 @@ def install(execute=False, devices=2):
 kept = []  # callbacks must outlive everything
 
 
-def _host(folder):
-    """runtime.cpp as libcuda.so.1."""
-    text = b"".join((HERE / name).read_bytes() for name in SOURCES)
+def _compiled(folder, soname, names):
+    """Sources of ours as the library of that name, loaded."""
+    text = b"".join((HERE / name).read_bytes() for name in names)
     place = folder / hashlib.sha256(text).hexdigest()[:16]
-    library = place / "libcuda.so.1"
+    library = place / soname
     if not library.exists():
         place.mkdir(exist_ok=True)
-        sources = [str(HERE / name) for name in SOURCES if name.endswith(".cpp")]
-        compile_once(library, ["-std=c++17", "-O1", *sources, "-Wl,-soname,libcuda.so.1", "-ldl"], place)
+        sources = [str(HERE / name) for name in names if name.endswith(".cpp")]
+        compile_once(library, ["-std=c++17", "-O1", *sources, f"-Wl,-soname,{soname}", "-ldl"], place)
     return ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
