@@ -20,6 +20,7 @@ ARRAY_TYPES = (cupy.ndarray,)
 COMPUTES_HALF_IN_FLOAT32 = True  # formulas; kernels take halves as they are: Op.widens_half
 allocator = Allocator(cupy)  # all device memory comes from it
 allocator.install()
+_current = cupy.cuda.runtime.getDevice
 
 
 def require_device(index=None):
@@ -125,3 +126,8 @@ def on_device_of(array):
     if type(array) is list:
         array = next(a for a in array if a is not None)
     return getattr(array, "_data", array).device
+
+
+def is_current(array):
+    """Whether `array` lies on the current device."""
+    return array.data.device_id == _current()

@@ -10,13 +10,14 @@ from heapq import heapify, heappop, heappush
 
 import numpy as np
 
+from .._backends import BACKENDS
 from .._state import state
 from .broadcasting import unbroadcast
 from .gradients import accumulate, as_tensors, replaced, run_hooks, total
 from .graph import NO_GRAD_VIEW, Node, Pick, refresh_view
 from .quiet import OFF, restore, silence
 from .recording import F32, F64
-from .rules import each_rule, fit, readable
+from .rules import each_rule, fit, on_gpu, readable
 from .saved import ALREADY_FREED, FREED, unpack
 from .tensor import Tensor
 
@@ -145,7 +146,9 @@ class _Pass:
             kind = type(g)
             if not plain or kind is not ndarray or node.dtypes is not None or not node.op.unrolls or (
                     g.dtype is not F32 and g.dtype is not F64):
-                self.run_general(node, g)
+                backend = BACKENDS.get(kind) if plain else None
+                if backend is None or backend.name != "cupy" or not self.run_on_gpu(node, g, backend, deliver):
+                    self.run_general(node, g)
             else:
                 self.run_plain(node, g, deliver)
             if saved and not self.keep_graph and node.op.frees:
@@ -198,6 +201,14 @@ class _Pass:
                 if pg is not None and shapes is not None and pg.shape != shapes[i]:
                     pg = unbroadcast(np, pg, shapes[i])
                 deliver(node.edges[i], pg)
+
+    def run_on_gpu(self, node, g, backend, deliver):
+        """The rules of one node on arrays of a GPU, or False where that is for `run_general`."""
+        try:
+            return type(node) is not Pick and on_gpu(node, g, backend, deliver)
+        except Exception as error:
+            _name_the_forward(error, node)
+            raise
 
     def run_general(self, node, g):
         """The rules of one node, whatever the backend, types and mode."""

@@ -104,6 +104,7 @@ class Op:
             self.unrolls = self.unrolls and not users
             slots = tuple(self._slot(n, users.get(n, indexes)) for n in names if n not in self.attrs and n not in ("needs", "shapes"))
             self.rules.append(Rule(fn, indexes, slots, attrs, "needs" in names, cuda))
+            self.kernels.clear()
             return fn
         return register
 
@@ -145,6 +146,7 @@ class Op:
         slots = tuple(self.slots.index(n) for n in names if n not in self.attrs and n != "needs")
         kept = [rule for rule in self.rules_on.get(backend, self.rules) if not {*rule.targets} & {*indexes}]
         self.rules_on[backend] = [*kept, Rule(fn, indexes, slots, attrs, "needs" in names)]
+        self.kernels.clear()
 
     def on_sparse(self, fn):
         """Decorator: fn(*inputs, **attributes), on Tensors, takes the op's place when an operand is sparse."""
@@ -279,11 +281,27 @@ def _parameters(fn, skip):
 
 
 class _Kernels(dict):
-    """Array type -> the function that computes the op there: an override, else the formula."""
+    """Array type -> the function that computes the op there: an override, else the formula.
+
+    rules  array type -> [(rule, the function that computes it there)], of kernels for several inputs too; see `rules_for`
+    """
 
     def __init__(self, op):
         super().__init__()
-        self.op = op
+        self.op, self.rules = op, {}
+
+    def clear(self):
+        """Find everything anew: a kernel came, or went."""
+        super().clear()
+        self.rules.clear()
+
+    def rules_for(self, array_type):
+        """What the engine runs on arrays of a GPU, looked up once."""
+        found = self.rules.get(array_type)
+        if found is None:
+            op, backend = self.op, BACKENDS[array_type]
+            found = self.rules[array_type] = [(rule, op.rule_for(rule, backend)) for rule in op.rules_on.get(backend.name, op.rules)]
+        return found
 
     def __missing__(self, array_type):
         backend = BACKENDS[array_type]

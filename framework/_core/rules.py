@@ -1,6 +1,7 @@
 """How a gradient rule is called in the general case: on any backend and type, for half precision and complex numbers, or recorded.
 
-With create_graph the rules get Tensors and the differentiable namespace as `xp`.  The engine's plain path writes the same thing out for NumPy.
+With create_graph the rules get Tensors and the differentiable namespace as `xp`.  The engine's plain path writes the same thing out for NumPy, and
+`on_gpu` for floating-point arrays of the current GPU.
 """
 from typing import Any
 
@@ -10,9 +11,11 @@ from .._backends.sparse_ import Elsewhere, SparseArray
 from .._state import state
 from .broadcasting import unbroadcast
 from .op import in_float32
+from .recording import F32, F64
 from .saved import unpack
 from .tensor import Tensor
 
+NOTHING = None, None, 0, None  # an entry that was not saved
 differentiable: Any = None  # the namespace `ringgrad.ops`, put here by that package when it is complete
 
 
@@ -51,6 +54,57 @@ def each_rule(node, g, xp, backend, create_graph):
         if state.anomaly == "nan":
             _look_for_nan(node, grads)
         yield targets, grads
+
+
+def on_gpu(node, g, backend, deliver):
+    """Run the rules of one node on arrays and hand on what they give, as `each_rule` and `fit` do, without most of their questions.
+
+    Whether it did: not for complex numbers, for operations with inputs or outputs in a list, for hooks on the node, or on another GPU.
+    """
+    op, dtypes, want = node.op, node.dtypes, g.dtype
+    half = want is not F32 and want is not F64
+    if half and not _dtypes.is_half(want) or not op.unrolls or op.rules_take_tensors or node.hooks is not None or not backend.is_current(g):
+        return False
+    if dtypes is not None and any(d is not None and d.kind == "c" for d in dtypes):
+        return False
+    xp, edges, saved, shapes, attrs = backend.xp, node.edges, node.saved, node.shapes, node.attrs
+    half = half and op.promote is not None
+    for rule, fn in op.kernels.rules_for(type(g)):
+        needs = None
+        if rule.single is None:
+            needs = tuple([edges[i] is not None for i in rule.targets])
+            if not any(needs):
+                continue
+        elif edges[rule.single] is None:
+            continue
+        args = []
+        for k in rule.slots:
+            value, cell, version, _ = entry = saved[k] or NOTHING
+            if cell is not None and cell[0] != version:
+                value = unpack(entry, node, False)
+            args.append(value)
+        named = {n: attrs[n] for n in rule.attrs}
+        if rule.needs:
+            named["needs"] = needs or (True,)
+        try:
+            if half and op.widens_half(backend, (g, *args), op.inputs[rule.targets[0]]):
+                grads = in_float32(want, lambda h, *a, fn=fn, named=named: fn(xp, h, *a, **named), [g, *args])
+            else:
+                grads = fn(xp, g, *args, **named)
+        except Elsewhere:
+            grads = _call_dense(op, rule, g, args, named, False)
+        grads = [grads] if rule.single is not None else [*grads]
+        for i in rule.targets:  # taken out of the list, so that a leaf may keep what nobody else holds
+            pg = grads.pop(0)
+            if edges[i] is None:
+                continue
+            if pg is not None:
+                if shapes is not None and pg.shape != shapes[i] and shapes[i] is not None:
+                    pg = unbroadcast(xp, pg, shapes[i])
+                if dtypes is not None and pg.dtype != dtypes[i] and dtypes[i] is not None:
+                    pg = fit(node, i, pg, xp)
+            deliver(edges[i], pg)
+    return True
 
 
 def _restore(entry, node, create_graph):
