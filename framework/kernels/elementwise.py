@@ -15,9 +15,9 @@ import numpy as np
 
 from .._backends import BACKENDS
 from ..ops._layout import channels_last, dense, turned
-from .family import CODES, SCALARS, TYPES
+from .family import CODES, SCALARS, TYPES, maker
 
-THREADS, MAX_BLOCKS = 256, 1 << 16
+THREADS, MAX_BLOCKS, MOST_PLANS = 256, 1 << 16, 1 << 14
 BLOCK = (THREADS,)
 OPTIONS = ("-std=c++17",)
 REPEATED = r"""
@@ -79,7 +79,7 @@ class Body:
         self.choice = next((n for n, kind in attrs.items() if kind is str), None)
         self.numbers = tuple(n for n in attrs if n != self.choice)
         self.texts = texts if self.choice else {None: texts}
-        self.plain, self.functions = WHOLE * len(self.inputs), {}
+        self.plain, self.functions, self.plans = WHOLE * len(self.inputs), {}, {}
         EVERY[name] = self
 
     def kernel_name(self, dtype, pattern=None, choice=None):
@@ -112,7 +112,41 @@ class Body:
             aligned=" | ".join(f"(unsigned long long){n}_p" for n in (*whole, r)))
 
     def __call__(self, xp, inputs, attrs):
-        """The result on CuPy arrays; None where the inputs lie so that a kernel cannot take them."""
+        """The result on CuPy arrays; None where the inputs lie so that a kernel cannot take them.
+
+        What lies alike goes by a plan for that shape; the rest is described anew.
+        """
+        first, kind = inputs[0], xp.ndarray
+        if first.__class__ is kind:
+            dtype, shape, strides = first.dtype, first.shape, first.strides
+            for a in inputs:
+                if a is not first and (a.__class__ is not kind or a.dtype is not dtype or a.shape != shape or a.strides != strides):
+                    return self.described(xp, inputs, attrs)
+            choice = attrs[self.choice] if self.choice else None
+            plan = self.plans.get((shape, strides, dtype, choice, xp))
+            if plan is None:
+                plan = self._plan(xp, first, choice)
+            if plan:
+                function, grid, count, make, number = plan
+                out = make(shape, dtype)
+                function(grid, BLOCK, (*inputs, out, count, *[number(attrs[a]) for a in self.numbers]) if self.numbers else (*inputs, out, count))
+                return out
+        return self.described(xp, inputs, attrs)
+
+    def _plan(self, xp, like, choice):
+        """(kernel, grid, number of elements, what makes the result, type of numbers) for arrays that all lie like one; False where there is none."""
+        dtype = like.dtype
+        if len(self.plans) >= MOST_PLANS:
+            self.plans.clear()
+        key = like.shape, like.strides, dtype, choice, xp
+        if dtype.char not in CODES or choice not in self.texts or not like.size or not like.flags.c_contiguous:
+            self.plans[key] = False
+        else:
+            self.plans[key] = (self._function(xp, self.plain, dtype.char, choice), *_grid(like.size, dtype.itemsize), maker(xp), SCALARS[dtype.char])
+        return self.plans[key]
+
+    def described(self, xp, inputs, attrs):
+        """`__call__` without plans."""
         first, given, pattern, kind = inputs[0], inputs, self.plain, xp.ndarray
         for a in inputs:
             if a.__class__ is not kind or a.dtype is not first.dtype or a.shape != first.shape or not a.flags.c_contiguous:
@@ -134,11 +168,11 @@ class Body:
         size = out.size
         if not size:
             return out
-        function, number = self.functions.get((pattern, code, choice, xp)) or self._compiled(xp, pattern, code, choice), SCALARS[code]
+        function, number = self._function(xp, pattern, code, choice), SCALARS[code]
         if given is not inputs:
             given = [number(p) if p.__class__ is float else p for p in given]
         grid, count = _grid(size, dtype.itemsize)
-        function(grid, BLOCK, (*given, out, count, *[number(attrs[a]) for a in self.numbers]) if self.numbers else (*given, out, count))
+        function(grid, BLOCK, (*given, out, count, *[number(attrs[a]) for a in self.numbers]))
         return out
 
     def over(self, xp, x):
@@ -164,9 +198,12 @@ class Body:
                         if type(a) is xp.ndarray and a.ndim else a for a in inputs], attrs)
         return None if out is None else xp.moveaxis(out, -1, 1)
 
-    def _compiled(self, xp, pattern, code, choice):
-        module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=OPTIONS)
-        function = self.functions[pattern, code, choice, xp] = module.get_function(self.kernel_name(CODES[code], pattern, choice))
+    def _function(self, xp, pattern, code, choice):
+        """The kernel, compiled once."""
+        function = self.functions.get((pattern, code, choice, xp))
+        if function is None:
+            module = xp.RawModule(code=self.source(CODES[code], pattern, choice), options=OPTIONS)
+            function = self.functions[pattern, code, choice, xp] = module.get_function(self.kernel_name(CODES[code], pattern, choice))
         return function
 
 

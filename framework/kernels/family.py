@@ -13,6 +13,7 @@ A row's threads are blockDim.x (a multiple of 32); with blockDim.x == 32 a block
 same texts on the host.  Compiled and emulated, not run on a device yet.
 """
 import functools
+import types
 
 import numpy as np
 
@@ -195,6 +196,11 @@ def rows_grid(rows, n):
 def flat_grid(n, threads=256):
     """(grid, block) for n elements, each on its own."""
     return (max(1, min(-(-n // threads), MOST_BLOCKS)),), (threads,)
+
+
+def maker(xp):
+    """What makes an uninitialised array of a shape and a type: of CuPy the type of its arrays, which `empty` calls in its turn."""
+    return xp.ndarray if isinstance(xp, types.ModuleType) else xp.empty
 
 
 def number(x):
