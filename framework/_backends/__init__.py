@@ -3,6 +3,8 @@
 A backend knows an array module (`xp`), how to make and move arrays, and where they are.  `BACKENDS` finds it by the type of an array, which is
 how dispatch does; `for_device` finds it by a device, which is how creation functions do.  CuPy is imported when the first CUDA tensor is asked for.
 """
+import functools
+
 from .._device import CPU, META
 from .._device import device as Device
 from . import _meta_rules, meta_, numpy_, sparse_  # noqa: F401 - the rules register themselves
@@ -47,4 +49,10 @@ def device_of(array):
     if backend is meta_:
         return META
     index = None if backend is numpy_ else backend.index_of(array)
-    return CPU if index is None else Device("cuda", index)
+    return CPU if index is None else _gpu(index)
+
+
+@functools.cache
+def _gpu(index):
+    """The device of an index, made once."""
+    return Device("cuda", index)

@@ -10,10 +10,11 @@ import math
 import numpy as np
 
 from .._backends.uploads import constant
-from .family import I32, I64, PRELUDE, ROWS, TYPES, Family, flat_grid
+from .family import CODES, I32, I64, PRELUDE, ROWS, TYPES, Family, flat_grid
 
 CHUNK = 1 << 14  # elements that a block works on
 THREADS = 256
+SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
 TEXT = r"""
 #define COLUMNS 6  // of the table: parameter, gradient, first state, second state, third state, master weight
@@ -113,6 +114,33 @@ KERNEL norm_and_factor(const A* parts, A* total, i64 n, A most) {
     }
 }
 
+// Gradients times the inverse of a loss scale; found becomes 1 where one was inf or nan.
+KERNEL unscale_all(TABLE, const float* factor, float* found) {
+    A f = (A)*factor;
+    bool bad = false;
+    EACH_OF_CHUNK(i) {
+        T* g = (T*)row[1];
+        A v = (A)g[i];
+        bad = bad || !(v - v == 0);
+        g[i] = (T)(v * f);
+    }
+    if (bad) *found = 1;
+}
+
+// One thread.  A scale that would become inf stays what it is.
+KERNEL update_scale(float* scale, int* count, const float* found, float growth, float backoff, int interval) {
+    if (*found != 0) {
+        *scale *= backoff;
+        *count = 0;
+    } else if (*count + 1 == interval) {
+        float grown = *scale * growth;
+        if (grown - grown == 0) *scale = grown;
+        *count = 0;
+    } else {
+        *count += 1;
+    }
+}
+
 KERNEL scale_all(TABLE, const A* factor) {
     A f = *factor;
     EACH_OF_CHUNK(i) { T* g = (T*)row[1]; g[i] = (T)((A)g[i] * f); }
@@ -172,20 +200,28 @@ def addresses_of(columns):
 
 def computing(x):
     """The NumPy type of scalars for arrays like `x`."""
-    return np.dtype(np.float64 if x.dtype.name == "float64" else np.float32)
+    return DOUBLE if x.dtype.char == "d" else SINGLE
 
 
 def fits(*columns):
     """Whether the kernels take these lists of arrays: each list of one float type, and what stands at one place of them alike in memory."""
-    return all(a.dtype == c[0].dtype and a.dtype.name in TYPES for c in columns for a in c) and all(alike(*row) for row in zip(*columns))
+    first, *others = columns
+    for c in columns:
+        dtype = c[0].dtype
+        if dtype.char not in CODES:  # `dtype.name` would take longer than all else here
+            return False
+        for a in c:
+            if a.dtype is not dtype and a.dtype != dtype:
+                return False
+    return all(all(map(alike, first, other)) for other in others) if others else all(map(alike, first))
 
 
-def alike(first, *others):
+def alike(first, other=None):
     """Whether arrays of one shape lie alike, without gaps: a kernel that goes over all of their memory finds the same elements side by side."""
     if first.flags.c_contiguous:
-        return all(a.flags.c_contiguous for a in others)
+        return other is None or other.flags.c_contiguous
     steps = _steps(first)
-    return _fills(steps) and all(_steps(a) == steps for a in others)
+    return _fills(steps) and (other is None or _steps(other) == steps)
 
 
 def _steps(a):
@@ -229,7 +265,8 @@ def norm_and_factor(xp, gradients, max_norm, scale=None, total=None):
     gradients: contiguous, of one type;  scale: a device array of one, which the gradients are multiplied by and the norm is not
     """
     table, kind = Table(xp, [None, gradients]), computing(gradients[0])
-    total, parts = xp.empty((2,), kind) if total is None else total, xp.zeros((max(1, table.count),), kind)
+    total = xp.empty((2,), kind) if total is None else total
+    parts = xp.empty((table.count,), kind) if table.count else xp.zeros((1,), kind)
     table.launch(xp, "squares", parts, scale)
     FAMILY.launch(xp, "norm_and_factor", gradients[0], (1,), (1024,), parts, total, I64(parts.size), computing(gradients[0]).type(max_norm))
     return total, table
@@ -238,3 +275,15 @@ def norm_and_factor(xp, gradients, max_norm, scale=None, total=None):
 def scale_all(xp, table, factor):
     """Multiply all gradients of a table by a device array of one element, in place."""
     table.launch(xp, "scale_all", factor)
+
+
+def unscale_all(xp, gradients, found, factor):
+    """Multiply gradients of one type that lie without gaps by `factor`, in place; `found` becomes 1 where one is inf or nan: float32 arrays of one
+    element, on their device."""
+    Table(xp, [None, gradients]).launch(xp, "unscale_all", factor, found)
+
+
+def update_scale(xp, scale, count, found, growth, backoff, interval):
+    """What GradScaler.update does to its scale (float32) and its count of good steps (int32), arrays of one element."""
+    single = SINGLE.type
+    FAMILY.launch(xp, "update_scale", scale, (1,), (1,), scale, count, found, single(growth), single(backoff), I32(interval))

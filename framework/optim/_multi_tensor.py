@@ -18,11 +18,14 @@ def sgd(optimizer, group):
         return False
     with backend.on_device_of(params[0]._data):
         xp, momentum, masters = backend.xp, group["momentum"], masters_of(optimizer, params, group)
-        first = [momentum and optimizer.state[p].get("momentum_buffer") is None for p in params]
-        for p, like, new in zip(params, masters or params, first):
-            if new:
-                optimizer.init_velocity(p, like)
-        states = [[optimizer.state[p]["momentum_buffer"] for p in params]] if momentum else []
+        states, first = [], [False] * len(params)
+        if momentum:
+            entries = [optimizer.state[p] for p in params]
+            first = [entry.get("momentum_buffer") is None for entry in entries]
+            for p, like, new in zip(params, masters or params, first):
+                if new:
+                    optimizer.init_velocity(p, like)
+            states = [[entry["momentum_buffer"] for entry in entries]]
         table = table_of(xp, optimizer, "sgd", params, states, masters)
         gain = constant(xp, np.array([1.0 if new else 1.0 - group["dampening"] for new in first], multi_tensor.computing(params[0]._data)))
         multi_tensor.sgd(xp, table, numbers(xp, optimizer, group, _of_sgd), gain, nesterov=group["nesterov"], maximize=group["maximize"],
@@ -38,15 +41,16 @@ def adam(optimizer, group):
         return False
     with backend.on_device_of(params[0]._data):
         xp, masters = backend.xp, masters_of(optimizer, params, group)
-        for p in params:
-            if not optimizer.state[p]:
-                optimizer.init_state(optimizer.state[p], p, group)
-            counter(optimizer.state[p], p, group)
+        entries = [optimizer.state[p] for p in params]
+        for p, entry in zip(params, entries):
+            if not entry:
+                optimizer.init_state(entry, p, group)
+            counter(entry, p, group)
         names = ("exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
-        states = [[optimizer.state[p][name] for p in params] for name in names]
+        states = [[entry[name] for entry in entries] for name in names]
         scales = scaling(xp, optimizer, params[0])
         table = table_of(xp, optimizer, "adam", params, states, masters)
-        steps = _counted(xp, optimizer, group, params, scales.get("found"))
+        steps = _counted(xp, [entry["step"] for entry in entries], group, params[0], scales.get("found"))
         multi_tensor.adam(xp, table, numbers(xp, optimizer, group, _of_adam), steps, decoupled=group["decoupled_weight_decay"],
                           maximize=group["maximize"], **scales)
     written(params, [*states, masters], optimizer)
@@ -61,15 +65,15 @@ def _of_adam(group):
     return group["lr"], *group["betas"], group["eps"], group["weight_decay"]
 
 
-def _counted(xp, optimizer, group, params, found):
-    """The number of this step for each parameter, counted: on the device where it lives there."""
-    counters = [optimizer.state[p]["step"] for p in params]
-    if all(lives_on_device(group, p) for p in params) and all(c._data.dtype == np.float32 for c in counters):
-        steps = multi_tensor.advance_steps(xp, params[0]._data, [c._data for c in counters], found)
+def _counted(xp, counters, group, param, found):
+    """The number of this step for each parameter, of which `param` is one, counted: on the device where it lives there."""
+    counts = [c._data for c in counters]
+    if lives_on_device(group, param) and all(c.dtype == np.float32 for c in counts):
+        steps = multi_tensor.advance_steps(xp, param._data, counts, found)
     else:
-        for c in counters:
-            c._data[...] += 1
-        steps = upload(xp, np.array([float(c._data) for c in counters], multi_tensor.computing(params[0]._data)))
+        for c in counts:
+            c += 1
+        steps = upload(xp, np.array([float(c) for c in counts], multi_tensor.computing(param._data)))
     for c in counters:
         count_write(c)
     return steps

@@ -20,15 +20,20 @@ def parameters(group):
     every = group["params"]
     if not every or type(every[0]._data) is np.ndarray or group.get("differentiable"):
         return None, None
-    params = [p for p in every if p.grad is not None]
-    if not params:
+    pairs = [(p, g) for p in every if (g := p.grad) is not None]
+    if not pairs:
         return None, None
+    params = [p for p, _ in pairs]
     backend = of_array(params[0]._data)
     if backend.name != "cupy":
         return None, None
-    arrays = [[p._data for p in params], [p.grad._data for p in params]]
-    one_place = all(type(a) is backend.Array and a.device.id == arrays[0][0].device.id for column in arrays for a in column)
-    if not (one_place and arrays[0][0].dtype == arrays[1][0].dtype and multi_tensor.fits(*arrays)):
+    arrays = [p._data for p in params], [g._data for _, g in pairs]
+    home = backend.index_of(arrays[0][0])
+    for column in arrays:
+        for a in column:
+            if type(a) is not backend.Array or a.device.id != home:
+                return None, None
+    if arrays[0][0].dtype != arrays[1][0].dtype or not multi_tensor.fits(*arrays):
         return None, None
     return backend, params
 
@@ -126,11 +131,8 @@ def scaling(xp, optimizer, param):
 
 def written(params, states, optimizer):
     """Parameters and their states (lists of tensors) have new values."""
-    for p in params:
-        count_write(p)
-        if getattr(optimizer, "grad_scale", None) is not None:
-            count_write(p.grad)
-    for column in states:
+    unscaled = [p.grad for p in params] if getattr(optimizer, "grad_scale", None) is not None else ()
+    for column in (params, unscaled, *states):
         for t in column or ():
             if t is not None:
                 count_write(t)

@@ -39,7 +39,7 @@ COPIES = ("ascontiguousarray", "copy", "copyto", "concatenate", "stack", "array"
 FILLS = ("zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "fill")
 PICKS = ("take", "getitem", "nll_rows")  # read as much of each array as they write, at most
 SPREADS = ("embedding_atomic", "embedding_sorted")  # write as much as they read, at most
-READS_ONLY, IN_PLACE = ("squares",), ("scale_all",)  # kernels over tables of addresses that see gradients alone
+READS_ONLY, IN_PLACE = ("squares",), ("scale_all", "unscale_all")  # kernels over tables of addresses that see gradients alone
 FAMILIES = {  # kinds of kernels whose families have other names
     "adding": "additions", "nll_loss": "loss", "cross_entropy": "loss", "layer_norm": "norm", "batch_norm": "norm", "channel_sums": "norm",
     "multi_tensor": "optimizer", "multi_tensor_wide": "optimizer", "reductions": "sums", "embedding_atomic": "embedding"}

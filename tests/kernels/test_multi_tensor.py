@@ -6,6 +6,7 @@ import pytest
 
 import ringgrad
 from ringgrad._core.tensor import wrap
+from ringgrad.amp import _scale_ops
 from ringgrad.kernels import multi_tensor
 
 pytestmark = pytest.mark.skipif(host_gpu.compiler() is None, reason="no g++ on the PATH to compile the CUDA sources with")
@@ -172,3 +173,35 @@ def test_what_lies_otherwise_than_its_gradient_or_has_gaps_is_not_for_these_kern
     assert multi_tensor.fits([a], [a * 2]) and multi_tensor.fits([last(a)], [last(a)]) and multi_tensor.fits([last(a)])
     assert not multi_tensor.fits([a], [last(a)]) and not multi_tensor.fits([last(a)], [a])
     assert not multi_tensor.fits([a[::2]]) and not multi_tensor.fits([last(a)[:, :2]]) and not multi_tensor.fits([np.broadcast_to(a, (2, *a.shape))])
+
+
+@pytest.mark.parametrize("bad", [None, np.inf, np.nan])
+def test_a_scaler_divides_all_gradients_in_one_launch(xp, bad):
+    """As the definition does, in each type; what has gaps goes the way of the definition."""
+    rng, arrays = np.random.default_rng(0), []
+    for kind in (np.float16, ml_dtypes.bfloat16, np.float32, np.float64):
+        arrays += [rng.standard_normal(s).astype(kind) for s in ((3,), (4, 5))]
+    if bad is not None:
+        arrays[3][1, 2] = bad
+    xp.launched.clear()
+    results = []
+    for place in (xp.place, np.asarray):
+        own = [wrap(place(a.copy())) for a in arrays] + [wrap(place(np.ones((4, 4), np.float32)))[:, ::2]]
+        found, factor = wrap(place(np.zeros((), np.float32))), wrap(place(np.array(0.3, np.float32)))
+        _scale_ops._amp_foreach_non_finite_check_and_unscale_(own, found, factor)
+        results.append([t._data for t in (*own, found)])
+    assert xp.launched == {"unscale_all"}
+    for ours, wanted in zip(*results):
+        np.testing.assert_array_equal(ours.get().astype(np.float64), wanted.astype(np.float64))
+
+
+@pytest.mark.parametrize("scale", [8.0, 3e38])
+@pytest.mark.parametrize("found", [0.0, 1.0])
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_scale_is_updated_as_defined(xp, scale, found, count):
+    arrays = np.array(scale, np.float32), np.array(count, np.int32), np.array(found, np.float32)
+    there, here = ([wrap(place(a.copy())) for a in arrays] for place in (xp.place, np.asarray))
+    for tensors in (there, here):
+        _scale_ops._amp_update_scale_(*tensors, 2.0, 0.5, 3)
+    for ours, wanted in zip(there, here):
+        np.testing.assert_array_equal(ours._data.get(), wanted._data)

@@ -100,7 +100,7 @@ def _clip_on_device(gradients, max_norm):
     with backend.on_device_of(arrays[0]):
         total, table = multi_tensor.norm_and_factor(backend.xp, arrays, max_norm)
         multi_tensor.scale_all(backend.xp, table, total[1:])
-        norm = total[:1].reshape(()).astype(arrays[0].dtype)
+        norm = total[:1].reshape(()).astype(arrays[0].dtype, copy=False)
     for g in gradients:
         written(g)
     return wrap(norm)
