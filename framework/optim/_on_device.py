@@ -9,6 +9,7 @@ from .._core.tensor import Tensor, count_write
 from .._state import state
 from ..kernels import multi_tensor
 from ._master_weights import has_master, master_of
+from ._rule import same_shapes
 
 
 def parameters(group):
@@ -54,11 +55,13 @@ _TABLES = weakref.WeakKeyDictionary()  # optimizer: {(rule, address of the first
 def table_of(xp, optimizer, name, params, states, masters=None):
     """The table for a launch of the rule `name`: the last one again while every array is where it was.
 
-    states: lists of tensors, None for what is missing;  what lies otherwise than its parameter, after load_state_dict say, is laid out anew
+    states: lists of tensors, None for what is missing;  what lies otherwise than its parameter, after load_state_dict say, is laid out anew, and
+    what is of another shape refused
     """
     for column in (*states, masters):
         for p, t in zip(params, column or ()):
             if t is not None and not multi_tensor.alike(p._data, t._data):
+                same_shapes(p._data, None, t._data)
                 t._data = _laid_out_as(p._data, t._data)
     columns = [[p._data for p in params], [p.grad._data for p in params]]
     columns += [None if column is None else [t if t is None else t._data for t in column] for column in states]
@@ -67,6 +70,8 @@ def table_of(xp, optimizer, name, params, states, masters=None):
     kept, place = _TABLES.setdefault(optimizer, {}), (name, columns[0][0].data.ptr)
     sizes, last = [a.size for a in columns[0]], kept.get(place)
     if last is None or last[0] != sizes or last[1].addresses != multi_tensor.addresses_of(columns).tobytes():
+        for row in zip(*[column or [None] * len(params) for column in columns]):
+            same_shapes(*row)  # the kernels know one size only
         kept[place] = last = sizes, multi_tensor.Table(xp, columns)
     return last[1]
 

@@ -58,6 +58,15 @@ def descent(p, g, weight_decay, maximize):
     return g + weight_decay * p if weight_decay else g
 
 
+def same_shapes(p, g, *states):
+    """RuntimeError unless the arrays of a gradient and of states (None for what is missing) have the shape of their parameter's."""
+    for a, what, way in ((g, "its gradient", "run the backward pass again"),
+                         *[(a, "its state", "make the optimizer anew, or pop the parameter from optimizer.state") for a in states]):
+        if a is not None and a.shape != p.shape:
+            raise RuntimeError(f"The size of tensor a {list(p.shape)} (the parameter) must match the size of tensor b {list(a.shape)} ({what}); "
+                               f"where the parameter was given another shape, {way}")
+
+
 class Rule:
     """A formula that can be applied to a parameter.  See the head of this file."""
 
@@ -75,20 +84,23 @@ class Rule:
         """Update the tensor `param` and its state.  states: tensors, None where a variant has none."""
         p, g = param._data, grad._data
         if g.shape != p.shape:
-            raise RuntimeError(f"The size of tensor a {list(p.shape)} (the parameter) must match the size of tensor b {list(g.shape)} "
-                               "(its gradient)")
+            same_shapes(p, g)
         arrays = [p, g]
         for t in states:
             arrays.append(t if t is None else t._data)
-        if type(p) is np.ndarray and p.dtype.char in "fd":
-            if p.size <= (SMALL if _compiled.available() else BLOCK // 4):
-                self._store(np, arrays, numbers)
+        try:
+            if type(p) is np.ndarray and p.dtype.char in "fd":
+                if p.size <= (SMALL if _compiled.available() else BLOCK // 4):
+                    self._store(np, arrays, numbers)
+                else:
+                    self._run(np, arrays, numbers)
             else:
-                self._run(np, arrays, numbers)
-        else:
-            backend = of_array(p)
-            with backend.on_device_of(p):
-                self._run(backend.xp, [_as_real(a) for a in arrays], numbers)
+                backend = of_array(p)
+                with backend.on_device_of(p):
+                    self._run(backend.xp, [_as_real(a) for a in arrays], numbers)
+        except ValueError:  # in NumPy's words
+            same_shapes(*arrays)
+            raise
         count_write(param)
         for t in states:
             if t is not None:
@@ -203,9 +215,9 @@ def _as_real(a):
 
 
 def _flat(arrays):
-    """One-dimensional views in a common order, or None where the memory layouts do not allow that."""
+    """One-dimensional views in a common order, or None where the memory layouts, or sizes, do not allow that."""
     for order, flag in (("C", "c_contiguous"), ("F", "f_contiguous")):
-        if all(a is None or getattr(a.flags, flag) for a in arrays):
+        if all(a is None or getattr(a.flags, flag) and a.size == arrays[0].size for a in arrays):
             return [a if a is None else a.reshape(-1, order=order) for a in arrays]
     return None
 

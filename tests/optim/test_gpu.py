@@ -43,3 +43,16 @@ def test_state_moves_to_the_parameter_when_it_is_loaded():
     other = ringgrad.optim.Adam([q])
     other.load_state_dict(optimizer.state_dict())
     assert not other.state[q]["exp_avg"].is_cuda
+
+
+@pytest.mark.parametrize(("name", "kwargs"), [("SGD", {"momentum": 0.9}), ("Adam", {}), ("RMSprop", {}), ("RMSprop", {"capturable": True})], ids=str)
+@pytest.mark.parametrize("what", ["gradient", "state"])
+def test_what_is_of_another_shape_is_refused(name, kwargs, what):
+    """Kernels know addresses only: one that is taken for longer than it is would be read and written behind its end."""
+    _, optimizer, p = last("cuda", name, kwargs, "float32", steps=1)
+    p.data = ringgrad.zeros(4, 6, device="cuda") if what == "gradient" else ringgrad.zeros(31, 7, device="cuda")
+    if what == "state":
+        p.grad = ringgrad.zeros_like(p)
+    with pytest.raises(RuntimeError, match=rf"\(the parameter\) must match .*\[30, 7\] \(its {what}\)"):
+        optimizer.step()
+    assert not p.any()

@@ -116,6 +116,18 @@ def test_a_gradient_of_another_shape_is_refused():
         optim.SGD([p], lr=1.0).step()
 
 
+@pytest.mark.parametrize("size", [2, 200_000])  # large ones are updated block by block, or by compiled loops
+def test_state_of_another_shape_is_refused(size):
+    p = ringgrad.zeros(size, requires_grad=True)
+    optimizer = optim.Adam([p])
+    p.grad = ringgrad.ones(size)
+    optimizer.step()
+    p.data = ringgrad.zeros(size + 1)
+    p.grad = ringgrad.ones(size + 1)
+    with pytest.raises(RuntimeError, match=rf"\[{size + 1}\] \(the parameter\) must match .*\[{size}\] \(its state\)"):
+        optimizer.step()
+
+
 # -- groups ------------------------------------------------------------------------------------------------------------
 
 
