@@ -14,9 +14,10 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
 
     enforce_sorted: the lengths already fall; otherwise the sequences are sorted, and a recurrent layer's results put back in their order.
     """
-    lengths = lengths._data if isinstance(lengths, Tensor) else np.asarray(lengths)
+    given, lengths = lengths, lengths._data if isinstance(lengths, Tensor) else np.asarray(lengths)
     if not isinstance(lengths, np.ndarray) or lengths.ndim != 1:
-        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got {lengths.ndim}D tensor of {type(lengths).__name__}")
+        where = f" on {given.device}; move it with .cpu()" if isinstance(given, Tensor) else ""
+        raise RuntimeError(f"'lengths' argument should be a 1D CPU int64 tensor, but got a {lengths.ndim}D {lengths.dtype.name} tensor{where}")
     lengths = lengths.astype(np.int64)
     order = None
     if not enforce_sorted:
