@@ -9,7 +9,7 @@ they draw from the same one: each draw is atomic, but the order in which threads
 Generator of its own.
 """
 import math
-import secrets
+import os
 import threading
 
 import numpy as np
@@ -44,7 +44,7 @@ class Generator:
 
     def seed(self):
         """Start the stream of a seed taken from the operating system, which is returned."""
-        self.manual_seed(secrets.randbits(63))
+        self.manual_seed(int.from_bytes(os.urandom(8), "little") >> 1)
         return self._seed
 
     def initial_seed(self):

@@ -4,7 +4,6 @@ Forked children see it at once; other processes get its file descriptor (see `mu
 """
 import mmap
 import os
-import tempfile
 import weakref
 
 import numpy as np
@@ -30,6 +29,7 @@ class SharedMemory(mmap.mmap):
         if hasattr(os, "memfd_create"):
             descriptor = os.memfd_create("ringgrad-shared", os.MFD_CLOEXEC)
         else:
+            import tempfile  # where Linux's call is missing
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
         os.ftruncate(descriptor, max(nbytes, 1))

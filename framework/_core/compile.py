@@ -9,6 +9,7 @@ A test holds both equal for every op.
     python -c "import ringgrad; from ringgrad._core.compile import source_code; print(source_code(ringgrad.ops.multiply.op))"
 """
 import functools
+import types
 
 import numpy as np
 
@@ -46,6 +47,11 @@ def apply_operator(op, inputs, attrs):
     return op.apply(inputs, attrs)
 
 
+def _first_call():
+    """What an op's function does until it has its body; the op's parameters are put in below."""
+    return body_of()(**locals())  # type: ignore[name-defined]  # noqa: F821 - in the scope of each function
+
+
 def _compiled_when_called(op, operator):
     """A function with the op's signature that gets its body at the first call: compiling all of them would double the time of the import."""
     taken = LOCALS & set(op.order)
@@ -57,14 +63,15 @@ def _compiled_when_called(op, operator):
              "silence": silence,
              "restore": restore, "several_outputs": several_outputs, "general": functools.partial(apply_operator, op) if operator else op.apply}
     scope.update({f"default_{n}": v for n, v in op.defaults.items()})
-    passed = ", ".join(_spelled(op).values())
-    exec(f"def {op.name}({_signature(op)}):\n    return body_of()({passed})\n", scope)
-    function = scope.pop(op.name)
+    spelled = _spelled(op)
+    names = tuple(spelled.values())
+    code = _first_call.__code__.replace(co_name=op.name, co_argcount=len(names), co_nlocals=len(names), co_varnames=names)
+    function = types.FunctionType(code, scope, op.name, tuple(op.defaults[n] for n in spelled if n in op.defaults))
 
     def body_of():
         scope["Node"] = op.node_class
         exec(compile(source_code(op), f"<ringgrad op {op.name}>", "exec"), scope)
-        function.__code__ = scope[op.name].__code__
+        function.__code__ = scope.pop(op.name).__code__
         return function
     scope["body_of"] = body_of
     return function
