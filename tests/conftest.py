@@ -8,6 +8,7 @@ sharing_a_gpu      sharing_a_gpu(rank): environment variables by which NCCL take
 leaks              (automatic) fails a test that leaves processes, threads, environment variables, sockets or files behind
 """
 
+import gc
 import inspect
 import os
 import pickle
@@ -55,6 +56,12 @@ os.dup2(fd, 1)
 os.dup2(fd, 2)
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
+
+
+def pytest_collection_finish():
+    """Fifty thousand collected tests live to the end: the collections of garbage, which every capture asks for, need not look at them again."""
+    gc.collect()
+    gc.freeze()
 
 
 @dataclass
