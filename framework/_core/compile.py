@@ -2,7 +2,8 @@
 
 `Op.apply` loops over inputs, save slots and policies.  The function made here does the same for the common case - every tensor on one
 backend, all float32 or all float64 - with the loops unrolled, and hands every other case to `Op.apply`.  `make bench` prints what it costs.
-A test holds both equal for every op.
+A test holds both equal for every op.  Tensors of half precision on a GPU have such a function too, behind the first one's question for types:
+the same text, for ops that take halves there as they are.
 
 `source_code(op)` is the text; read one to see what runs:
 
@@ -13,6 +14,7 @@ import types
 
 import numpy as np
 
+from .. import _dtypes
 from .._backends import BACKENDS
 from .._backends.sparse_ import Elsewhere
 from .._state import state
@@ -24,7 +26,8 @@ from .saved import RAW
 from .tensor import Tensor, _new
 
 OPERANDS = (Tensor, int, float, complex, np.generic, *BACKENDS)  # what an operator takes beside a tensor
-LOCALS = {"common", "data", "general", "kind", "new", "node", "out", "state", "token"}  # of the quick path: no parameter may be called so
+LOCALS = {  # of the quick path: no parameter may be called so
+    "common", "data", "general", "halves", "kind", "ndarray", "new", "node", "out", "state", "takes_half", "token"}
 TORCH_NAMES = {"x": "input", "y": "other"}  # what torch calls the first two operands
 
 
@@ -60,7 +63,7 @@ def _compiled_when_called(op, operator):
     scope = {"state": state, "Tensor": Tensor, "new": _new, "next_sequence": next_sequence, "F32": F32, "F64": F64, "OWN": OWN, "RAW": RAW,
              "OP": op, "KERNELS": op.kernels, "BACKENDS": BACKENDS, "refresh_view": refresh_view, "explain": errors.explain,
              "shares_memory": shares_memory, "Elsewhere": Elsewhere, "tie_view": tie_view, "FREED": FREED, "NO_ATTRS": {}, "OFF": OFF,
-             "silence": silence,
+             "ndarray": np.ndarray, "silence": silence,
              "restore": restore, "several_outputs": several_outputs, "general": functools.partial(apply_operator, op) if operator else op.apply}
     scope.update({f"default_{n}": v for n, v in op.defaults.items()})
     spelled = _spelled(op)
@@ -73,8 +76,32 @@ def _compiled_when_called(op, operator):
         exec(compile(source_code(op), f"<ringgrad op {op.name}>", "exec"), scope)
         function.__code__ = scope.pop(op.name).__code__
         return function
-    scope["body_of"] = body_of
+
+    def halves(*operands):
+        scope["takes_half"] = functools.partial(takes_half, op)
+        made = {}
+        exec(compile(source_code(op, half=True), f"<ringgrad op {op.name}, half precision>", "exec"), scope, made)
+        scope["halves"] = made[op.name]
+        return made[op.name](*operands)
+    scope["body_of"], scope["halves"] = body_of, halves
     return function
+
+
+def takes_half(op, kind, common, a):
+    """Whether `op` computes on arrays of half precision like `a`, of type `kind` and data type `common`, as they are: on a GPU, with a kernel or by
+    itself, and without a change of type by its policy."""
+    known = op.kernels.halves.get((kind, common))
+    if known is None:
+        backend = BACKENDS[kind]
+        known = backend.name == "cupy" and _dtypes.is_half(common) and not op.widens_half(backend, [a])
+        if known:
+            try:
+                converted, agreed = op.promote([a for _ in op.inputs], backend)
+                known = agreed == common and all(x is a for x in converted)
+            except Exception:  # the general path will say what is wrong
+                known = False
+        op.kernels.halves[kind, common] = known
+    return known
 
 
 def _spelled(op):
@@ -87,8 +114,8 @@ def _signature(op):
     return ", ".join(f"{spelled}=default_{n}" if n in op.defaults else spelled for n, spelled in _spelled(op).items())
 
 
-def source_code(op):
-    """Python source of the quick path; for an op without one, of the call of the general path."""
+def source_code(op, half=False):
+    """Python source of the quick path; for an op without one, of the call of the general path.  half: of the one for half precision."""
     if op.variadic:
         return _variadic(op)
     spelled = _spelled(op)
@@ -98,7 +125,7 @@ def source_code(op):
     if not (op.fast and op.inputs and op.inputs[0] == op.order[0] and op.inputs[0] not in op.optional):
         return f"def {op.name}({_signature(op)}):\n    {general}\n"
     lines = [f"def {op.name}({_signature(op)}):", "    if state.tracer is not None:", f"        {general}"]
-    lines += _unwrap(op, inputs, general)
+    lines += _unwrap(op, inputs, general, f"halves({', '.join(spelled.values())})", half)
     call = ", ".join(f"{i}_a" for i in inputs) + "".join(f", {n}={spelled[n]}" for n in op.attrs)
     warns = not op.view
     lines += ["    token = silence(OFF)"] if warns else []
@@ -110,7 +137,7 @@ def source_code(op):
     if op.several:
         return "\n".join([*lines, *_several(op, inputs[0], attrs), ""])
     lines += _one(op, inputs[0], attrs)
-    lines += _node(op, inputs, attrs)
+    lines += _node(op, inputs, attrs, half)
     return "\n".join([*lines, "    return out", ""])
 
 
@@ -170,23 +197,30 @@ def _variadic(op):
                       "    return out", ""])
 
 
-def _unwrap(op, inputs, general):
-    """Arrays out of tensors; anything but float32 / float64 tensors (and, beside one, numbers and None) takes the general path."""
+def _unwrap(op, inputs, general, halves, half):
+    """Arrays out of tensors; anything but float32 / float64 tensors (and, beside one, numbers and None) takes the general path, or on a GPU `halves`.
+
+    half: tensors of half precision, and no numbers, which are not rounded to it
+    """
     first, lines = inputs[0], []
     lines += [f"    if not isinstance({first}, Tensor):", f"        {general}", f"    {first}_a = {first}._data",
               f"    kind = type({first}_a)", f"    common = {first}_a.dtype"]
-    if op.promote is not None:
-        lines += ["    if common is not F32 and common is not F64:", f"        {general}"]
+    if op.promote is not None and half:
+        lines += [f"    if not takes_half(kind, common, {first}_a):", f"        {general}"]
+    elif op.promote is not None:
+        lines += ["    if common is not F32 and common is not F64:", "        if kind is not ndarray:", f"            return {halves}",
+                  f"        {general}"]
     lines += [f"    if {first}._view is not None:", f"        refresh_view({first})"]
     numbers = getattr(op.promote, "numbers", False)
     for name, i in zip(op.inputs[1:], inputs[1:]):
         lines += [f"    if isinstance({i}, Tensor):", f"        {i}_a = {i}._data"]
         if op.promote is not None:
-            lines += [f"        if {i}_a.dtype is not common:", f"            {general}"]
+            places = f" and ({i}_a.dtype.kind not in 'iub' or type({i}_a) is not kind)" if getattr(op.promote, "places", False) else ""
+            lines += [f"        if {i}_a.dtype is not common{places}:", f"            {general}"]
         lines += [f"        if {i}._view is not None:", f"            refresh_view({i})", f"        {i}_r = {i}._requires_grad"]
         if name in op.optional:
             lines += [f"    elif {i} is None:", f"        {i}_a = None", f"        {i}_r = False"]
-        if numbers:
+        if numbers and not half:
             lines += [f"    elif {i}.__class__ is float or {i}.__class__ is int:", f"        {i}_a = {i}", f"        {i}_r = False"]
         lines += ["    else:", f"        {general}"]
     return lines
@@ -199,7 +233,7 @@ def _views(op, first, attrs):
             "        out._cell = [0]", "        out._view = None"]
 
 
-def _node(op, inputs, attrs):
+def _node(op, inputs, attrs, half):
     plain = ["out._requires_grad = False", "out._node = None"]
     if op.view:  # as in torch, a view of what requires grad says so even when it was made without recording
         plain[0] = f"out._requires_grad = {inputs[0]}._requires_grad and out._view is not None and data.dtype.kind in 'fcV'"
@@ -212,10 +246,15 @@ def _node(op, inputs, attrs):
     for i, want in zip(inputs, wanted):
         lines.append(f"        {i}_n = ({i}._node or {i}) if {want} else None")
     body = ["out._requires_grad = True", "out._node = node = new(Node)", "node.op = OP", f"node.attrs = {attrs}", "node.hooks = node.trace = None",
-            f"node.edges = ({''.join(i + '_n, ' for i in inputs)})", "node.dtypes = None", f"node.shapes = {_shapes(op, inputs)}",
+            f"node.edges = ({''.join(i + '_n, ' for i in inputs)})", f"node.dtypes = {_types(op, inputs, half)}",
+            f"node.shapes = {_shapes(op, inputs)}",
             f"node.saved = {_saved(op, inputs)}", "node.seq = next_sequence()"]
     lines += [f"        {line}" for line in body]
     return [*lines, "    else:", *(f"        {line}" for line in plain)]
+
+
+def _types(op, inputs, half):
+    return f"({'common, ' * len(inputs)})" if half and op.promote is not None else "None"
 
 
 def _shapes(op, inputs):

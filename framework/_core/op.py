@@ -283,17 +283,19 @@ def _parameters(fn, skip):
 class _Kernels(dict):
     """Array type -> the function that computes the op there: an override, else the formula.
 
-    rules  array type -> [(rule, the function that computes it there)], of kernels for several inputs too; see `rules_for`
+    rules   array type -> [(rule, the function that computes it there)], of kernels for several inputs too; see `rules_for`
+    halves  (array type, data type) -> whether half precision is taken as it is: see `compile.takes_half`
     """
 
     def __init__(self, op):
         super().__init__()
-        self.op, self.rules = op, {}
+        self.op, self.rules, self.halves = op, {}, {}
 
     def clear(self):
         """Find everything anew: a kernel came, or went."""
         super().clear()
         self.rules.clear()
+        self.halves.clear()
 
     def rules_for(self, array_type):
         """What the engine runs on arrays of a GPU, looked up once."""
