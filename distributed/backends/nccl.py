@@ -276,7 +276,7 @@ class NcclBackend(Backend):
             ready.record(self.cupy.cuda.get_current_stream())
             self._stream.wait_event(ready)
             agreed = self._compare(comm, record) if self._checked and not message and not captured else None
-            with self._stream:
+            with hooks.on_stream(self.cupy.cuda, self._stream):
                 launch(comm, self._stream.ptr)
             finished = Finish(self.cupy)
             if not self._in_batch:
@@ -297,7 +297,7 @@ class NcclBackend(Backend):
         import cupyx
 
         words = f"{record.collective}|{record.op}|{record.dtype}|{record.shape}|{record.root}|{record.extra}|{record.sequence}"
-        with self._stream:
+        with hooks.on_stream(self.cupy.cuda, self._stream):
             pair = self.cupy.empty(2, np.int64)
             self._fill(zlib.crc32(words.encode()), pair)
             comm.all_reduce(pair.data.ptr, pair.data.ptr, 2, DATATYPES["int64"], MAX, self._stream.ptr)

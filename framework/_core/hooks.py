@@ -3,8 +3,10 @@
 array, written     the memory behind a tensor, and the word that somebody wrote into it
 on_backward_end    a callback at the end of the backward pass that is running
 keep_while_captured    what a captured collective works on
+on_stream          a moment on a stream of one's own
 Tensor.register_post_accumulate_grad_hook and Module.register_forward_pre_hook are the other two, and public.
 """
+from .._backends.streams import on_stream  # noqa: F401 - a socket
 from .._state import state
 from .tensor import count_write
 

@@ -4,6 +4,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from .._backends.streams import on_stream
 from .._state import state
 
 _HERE = Path(__file__).parents[1]
@@ -70,7 +71,7 @@ class Capture:
     def upload(self, xp, host):
         """A device array with the values of a NumPy array, copied on a stream beside the capture, until its end; kept as long as the graph."""
         self._side = self._side or xp.cuda.Stream(non_blocking=True)
-        with xp.cuda.using_allocator(self.backend.allocator.allocate), self._side:
+        with xp.cuda.using_allocator(self.backend.allocator.allocate), on_stream(xp.cuda, self._side):
             array = xp.asarray(host)
         return self.keep(array)
 

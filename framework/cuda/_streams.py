@@ -236,7 +236,10 @@ def set_stream(stream):
 
 
 class StreamContext:
-    """`with ringgrad.cuda.stream(s):` sends work to `s`, and makes its device the current one.  Both go back; None changes nothing."""
+    """`with ringgrad.cuda.stream(s):` sends work to `s`, and makes its device the current one.  Both go back; None changes nothing.
+
+    CuPy is told by its own `with`, too: what a program enters of CuPy's streams inside comes back to `s`.
+    """
 
     def __init__(self, stream):
         self.stream, self._before = stream, []
@@ -245,11 +248,13 @@ class StreamContext:
         if self.stream is not None:
             here = current_stream()
             self._before.append((here, here if here.device == self.stream.device else current_stream(self.stream.device)))
-            set_stream(self.stream)
+            _cuda().Device(self.stream.device.index).use()
+            self.stream.native.__enter__()
 
     def __exit__(self, *error):
         if self.stream is not None:
             here, there = self._before.pop()
+            self.stream.native.__exit__(*error)
             set_stream(there)
             set_stream(here)
 

@@ -120,12 +120,14 @@ class Stream:
         return self
 
     def __enter__(self):
-        RUNTIME.left.append((RUNTIME.device, RUNTIME.streams[RUNTIME.device]))
-        return self.use()
+        self.use()
+        RUNTIME.entered.append((RUNTIME.device, self))
+        return self
 
     def __exit__(self, *error):
-        index, stream = RUNTIME.left.pop()
-        RUNTIME.streams[index] = stream
+        """As CuPy does: back to the last stream entered, not to one that `use` chose since."""
+        index, _ = RUNTIME.entered.pop()
+        RUNTIME.streams[index] = next((stream for device, stream in reversed(RUNTIME.entered) if device == index), Stream.null)
 
     def record(self, event=None):
         event = event or Event()
@@ -349,7 +351,7 @@ class Runtime:
     """The state of the emulated driver: devices, current streams, pools."""
 
     def __init__(self):
-        self.device, self.devices, self.left, self.pools, self.capacity, self.allocator, self.captures = 0, [], [], [], 1 << 40, None, 0
+        self.device, self.devices, self.entered, self.pools, self.capacity, self.allocator, self.captures = 0, [], [], [], 1 << 40, None, 0
         self.streams = [None, None]
 
     def stream(self):
