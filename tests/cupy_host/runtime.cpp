@@ -31,7 +31,7 @@ struct Stream { unsigned flags; int priority, device; std::shared_ptr<Capture> c
 struct Event { unsigned flags; bool recorded; int device; std::chrono::steady_clock::time_point when; std::shared_ptr<Capture> capture; };
 struct Block { size_t size; int device, type; };  // type: 1 pinned host memory, 2 device, as cudaMemoryType
 
-static std::mutex mutex;
+static std::mutex mutex, launching;  // launching: what stands for the places of threads is a library's own, so one kernel runs at a time
 static std::map<uintptr_t, Block> blocks;
 static std::set<std::pair<int, int>> peers;
 static size_t in_use[64];
@@ -360,6 +360,7 @@ API int cuLaunchKernel(Function* f, unsigned gx, unsigned gy, unsigned gz, unsig
         unsigned grid[3] = {gx, gy, gz}, block[3] = {bx, by, bz};
         std::vector<void*> pointers;
         for (auto& each : *kept) pointers.push_back(each.data());
+        std::lock_guard<std::mutex> lock(launching);
         int error = f->launch(grid, block, pointers.data(), shared);
         if (error) fprintf(stderr, "%s: %s\n", f->name.c_str(), error == 1 ? "a barrier was not reached by all threads" : "the grid or block does not fit");
         return error ? LAUNCH_FAILED : OK;

@@ -45,7 +45,8 @@ name_{name}: .string "{name}"
 .balign 8
 slot_{name}: .quad {otherwise}
 """
-NOT_SUPPORTED = {"libcublas": 15, "libcusolver": 9, "libcufft": 16, "libcusparse": 10, "libcurand": 204}  # in the words of each; 801 in the runtime's
+NOT_SUPPORTED = {"libcublas": 15, "libcublasLt": 15, "libcusolver": 9, "libcufft": 16, "libcusparse": 10, "libcurand": 204,
+                 "libnccl": 5}  # in the words of each; 801 in the runtime's
 
 
 class Shell:

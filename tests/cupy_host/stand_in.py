@@ -18,7 +18,7 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
-from . import blas, elf, fourier, nvrtc, patching, solver
+from . import blas, cublaslt, elf, fourier, nccl, nvrtc, patching, solver
 from .compiling import Builder
 from .shells import Shell, compile_once
 
@@ -26,8 +26,8 @@ HERE = Path(__file__).parent
 WITH_A_RUNTIME = ("cupy_backends.cuda.api.runtime", "cupy.cuda.cub", "cupy.cuda.thrust")  # modules that the CUDA runtime is linked into
 LIBRARIES = {"libcublas.so.13": "cupy_backends.cuda.libs.cublas", "libcusolver.so.12": "cupy_backends.cuda.libs.cusolver",
              "libcusparse.so.12": "cupy_backends.cuda.libs.cusparse", "libcurand.so.10": "cupy_backends.cuda.libs.curand",
-             "libcufft.so.12": "cupy.cuda.cufft"}
-EMPTY = ("libcublasLt.so.13", "libnvJitLink.so.13")  # what the others would load
+             "libcufft.so.12": "cupy.cuda.cufft", "libnccl.so.2": "cupy_backends.cuda.libs.nccl"}
+EMPTY = ("libnvJitLink.so.13",)  # what the others would load
 SILENT = ("libcublasLt.so.13", "libcudnn.so.9")  # libraries.cpp, where it is asked for
 SORTS = ("_Z11thrust_sortiPvPmRKSt6vectorIlSaIlEElS_", "_Z14thrust_argsortiPmPvS0_RKSt6vectorIlSaIlEElS0_", "_Z14thrust_lexsortiPmPvmmlS0_")
 SOURCES = ("runtime.cpp", "sorting.cpp", "device_properties.hpp")
@@ -66,7 +66,8 @@ def install(execute=False, devices=2, libraries=False):
         raise RuntimeError("the stand-in must be installed before cupy is imported")
     folder = cache()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.environ.update(CUPY_CACHE_IN_MEMORY="1", CUPY_ACCELERATORS="", RINGGRAD_CUBLASLT=str(int(libraries)), RINGGRAD_CUDNN=str(int(libraries)))
+    os.environ.update(CUPY_CACHE_IN_MEMORY="1", CUPY_ACCELERATORS="", RINGGRAD_CUBLASLT=str(int(execute or libraries)),
+                      RINGGRAD_CUDNN=str(int(libraries)), CUDA_PATH=_toolkit(folder))
     host = _compiled(folder, "libcuda.so.1", SOURCES)
     includes = Path(importlib.util.find_spec("cupy").origin).parent / "_core" / "include"
     builder = Builder(folder, [includes, *sorted((includes / "cupy" / "_cccl").iterdir())], metadata.version("cupy-cuda13x")) if execute else None
@@ -79,8 +80,12 @@ def install(execute=False, devices=2, libraries=False):
     blas.install(shells["libcublas.so.13"], execute, host)
     solver.install(shells["libcusolver.so.12"], execute, host)
     fourier.install(shells["libcufft.so.12"], execute, host)
+    nccl.install(shells["libnccl.so.2"], execute, host)
     silent = {soname: _compiled(folder, soname, ["libraries.cpp"]) for soname in SILENT if libraries}
-    empty = [Shell(soname, ["nothing"], folder) for soname in EMPTY if soname not in silent]
+    if not libraries:
+        shells["libcublasLt.so.13"] = Shell("libcublasLt.so.13", cublaslt.NAMES, folder)
+        cublaslt.install(shells["libcublasLt.so.13"], host)
+    empty = [Shell(soname, ["nothing"], folder) for soname in EMPTY]
     kept[:] = [host, runtime, compiler, nvrtc.Compiler(compiler, builder), shells, silent, empty]
     for module in WITH_A_RUNTIME:
         ctypes.CDLL(str(file_of(module)))
@@ -90,6 +95,14 @@ def install(execute=False, devices=2, libraries=False):
 
 
 kept = []  # callbacks must outlive everything
+
+
+def _toolkit(folder):
+    """A folder where CuPy finds that CUDA's headers are there: it asks for them before it compiles, and g++ takes those in include/."""
+    header = folder / "toolkit" / "include" / "cuda_runtime.h"
+    header.parent.mkdir(parents=True, exist_ok=True)
+    header.touch()
+    return str(header.parents[1])
 
 
 def _compiled(folder, soname, names):

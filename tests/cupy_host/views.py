@@ -45,6 +45,27 @@ def lead(shell, name, letters, function):
     shell.lead(name, ctypes.c_int, [LETTERS[c] for c in letters], call)
 
 
+def submitter(host, shell):
+    """submit(stream, function): do something when the stream comes to it, which is now, or in each launch of the graph that it captures."""
+    waiting = {}
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+    def work(number):
+        waiting[number or 0]()
+
+    def submit(stream, function):
+        number = next(free for free in range(len(waiting) + 1) if free not in waiting)
+        waiting[number] = function
+        host.cudaLaunchHostFunc(ctypes.c_void_p(stream), work, ctypes.c_void_p(number))
+        captured = ctypes.c_int()
+        host.cudaStreamIsCapturing(ctypes.c_void_p(stream), ctypes.byref(captured))
+        if not captured.value:
+            del waiting[number]
+
+    shell.kept.append(work)
+    return submit
+
+
 def succeeds(shell, names, host):
     """Let functions do nothing and give 0, in C: CuPy calls them when Python has ended, too."""
     for name in names:
