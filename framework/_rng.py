@@ -231,9 +231,14 @@ def default_generator(device=None):
     return found
 
 
-def generator_beside(array):
-    """The default generator of the device that holds `array`."""
-    return default_generator(device_of(array))
+def generator_beside(array, generator=None):
+    """`generator`, by default that of the device which holds `array`.  RuntimeError when it is on another device."""
+    place = device_of(array)
+    if generator is None:
+        return default_generator(place)
+    if generator.device.type != place.type:
+        raise RuntimeError(f"Expected a '{place.type}' device type for generator but found '{generator.device.type}'")
+    return generator
 
 
 def seed_everywhere(seed):

@@ -14,9 +14,18 @@ def _arrays(raw):
 
 def mixed_devices(op, raw):
     """The RuntimeError for operands on different devices."""
-    places = list(dict.fromkeys(str(device_of(a)) for a in _arrays(raw)))
-    return RuntimeError(f"Expected all tensors to be on the same device, but {op.name} found at least two devices, "
+    return _several(op.name, list(dict.fromkeys(str(device_of(a)) for a in _arrays(raw))))
+
+
+def _several(name, places):
+    return RuntimeError(f"Expected all tensors to be on the same device, but {name} found at least two devices, "
                         f"{' and '.join(places)}! Move one of them with .to('{places[0]}').")
+
+
+def beside_each_other(name, x, *others):
+    """The RuntimeError for tensors on different devices, where `x` is on a GPU.  For functions that compute with arrays before there is an op."""
+    if type(x._data) is not np.ndarray and any(type(t._data) is np.ndarray for t in others) and x.is_cuda:
+        raise _several(name, [str(x.device), "cpu"])
 
 
 def mixed_with_meta(arrays):

@@ -5,6 +5,7 @@ import numpy as np
 
 from .. import ops
 from .._backends import of_array
+from .._core.errors import beside_each_other
 from .._core.inplace import apply_inplace
 from .._core.tensor import Tensor, wrap
 from ..ops.indexing import MOST
@@ -41,11 +42,12 @@ def _with_dims(x):
     return x if not isinstance(x, Tensor) or x._data.ndim else ops.reshape(x, (1,))
 
 
-def _check_indices(index, name):
+def _check_indices(name, input, index):
     if not isinstance(index, Tensor):
         raise TypeError(f"{name}(): argument 'index' must be Tensor, not {type(index).__name__}")
     if index._data.dtype.kind != "i" or index._data.itemsize < 4:
         raise RuntimeError(f"{name}(): Expected dtype int32/int64 for index, but got {index.dtype}")
+    beside_each_other(name, input, index)
 
 
 def _check_bounds(index, n, error, words):
@@ -65,7 +67,7 @@ def index_select(input, dim, index):
 
 
 def _rows(input, dim, index, name, error):
-    _check_indices(index, name)
+    _check_indices(name, input, index)
     if index._data.ndim > 1:
         raise IndexError(f"{name}(): Index is supposed to be a vector, but it has shape {list(index._data.shape)}")
     x = _with_dims(input)
@@ -118,7 +120,7 @@ def gather(input, dim, index, *, sparse_grad=False):
 
 
 def _elements(name, input, dim, index, role="input"):
-    _check_indices(index, name)
+    _check_indices(name, input, index)
     x, i = _with_dims(input), _with_dims(index)
     dim = wrap_dim(dim, input._data.ndim)
     have, want = i._data.shape, x._data.shape
@@ -203,7 +205,7 @@ def _reduced(name, input, dim, index, src, reduce, include_self):
 
 def take(input, index):
     """Elements of `input`, flattened, at the places `index`, which may count from the end.  -> the shape of `index`"""
-    _check_indices(index, "take")
+    _check_indices("take", input, index)
     n, a = input._data.size, index._data
     if type(a) is np.ndarray and a.size and (a.min() < -n or a.max() >= n):
         raise IndexError(f"out of range: tried to access index {a.max() if a.max() >= n else a.min()} on a tensor of {n} elements.")
@@ -238,6 +240,7 @@ def masked_select(input, mask):
     """The elements of `input` where `mask` is True, in row-major order; the two broadcast.  -> (count)"""
     if mask._data.dtype.kind != "b":
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, but got {mask.dtype}")
+    beside_each_other("masked_select", input, mask)
     shape = broadcast_shapes(input._data.shape, mask._data.shape)
     flat = ops.reshape(ops.broadcast_to(input, shape), (-1,))
     xp = of_array(mask._data).xp
@@ -251,6 +254,7 @@ def masked_scatter(input, mask, source):
         raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}")
     if source._data.dtype != input._data.dtype:
         raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {input.dtype} and {source.dtype}")
+    beside_each_other("masked_scatter", input, mask, source)
     xp = of_array(input._data).xp
     shape = broadcast_shapes(input._data.shape, mask._data.shape)
     x = _with_dims(input if input._data.shape == shape else ops.broadcast_to(input, shape))
@@ -271,7 +275,7 @@ def nonzero(input, *, as_tuple=False):
 
 def put_(self, index, source, accumulate=False):
     """In place: the elements of this tensor, seen flattened, at the places `index` become those of `source` (or grow by them)."""
-    _check_indices(index, "put_")
+    _check_indices("put_", self, index)
     if index._data.size != source._data.size:
         raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source._data.size}, "
                            f"index.numel() = {index._data.size}")

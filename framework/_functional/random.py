@@ -235,8 +235,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     """
     if input.is_meta:
         return ops.empty((*input._data.shape[:-1], num_samples), np.int64, "meta")
+    source = _rng.generator_beside(input._data, generator)
     p = _check_weights(input, num_samples, replacement)
-    source = generator or _rng.generator_beside(p)
     xp = of_array(p).xp
     if not replacement:
         race = source.exponential(p.shape, p.dtype) / xp.where(p > 0, p, 1)

@@ -46,7 +46,7 @@ def _fills(function):
 
 
 def _generator(tensor, generator):
-    return generator or _rng.generator_beside(tensor._data)
+    return generator if generator and tensor.is_meta else _rng.generator_beside(tensor._data, generator)
 
 
 def _uniform(tensor, a, b, generator):

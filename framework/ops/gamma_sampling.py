@@ -18,7 +18,7 @@ def standard_gamma(xp, x, generator: object = None):
 
     The gradient is implicit (Figurnov et al. 2018, arXiv:1805.08498): dz/dx = -(dP(x, z)/dx) / density(z), P the distribution function.
     """
-    source: Any = _rng.generator_beside(x) if generator is None else generator
+    source: Any = _rng.generator_beside(x, generator)
     shapes = (x if xp is np else x.get()).astype(np.float64)
     return xp.asarray(source.on_host().standard_gamma(shapes)).astype(x.dtype)
 

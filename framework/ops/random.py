@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from .. import _rng
-from .._backends import device_of
 from .._core.op import op
 
 
@@ -17,16 +16,6 @@ def _random(formula, syncs=False):
     def _(xp, g):
         return xp.zeros_like(g)
     return record
-
-
-def _source(x, generator):
-    """The generator to draw from.  RuntimeError when it is on another device than `x`."""
-    if generator is None:
-        return _rng.generator_beside(x)
-    place = device_of(x)
-    if generator.device.type != place.type:
-        raise RuntimeError(f"Expected a '{place.type}' device type for generator but found '{generator.device.type}'")
-    return generator
 
 
 def _scaled(z, factor, shift):
@@ -43,7 +32,7 @@ def normal(xp, x, mean: float = 0.0, std: float = 1.0, generator: object = None)
     """Normal numbers with this mean and standard deviation."""
     if std < 0:
         raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
-    return _scaled(_source(x, generator).normal(x.shape, x.dtype), std, mean)
+    return _scaled(_rng.generator_beside(x, generator).normal(x.shape, x.dtype), std, mean)
 
 
 @_random
@@ -51,7 +40,7 @@ def uniform(xp, x, low: float = 0.0, high: float = 1.0, generator: object = None
     """Numbers evenly from [low, high)."""
     if not low <= high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low} > to={high}")
-    return _scaled(_source(x, generator).uniform(x.shape, x.dtype), high - low, low)
+    return _scaled(_rng.generator_beside(x, generator).uniform(x.shape, x.dtype), high - low, low)
 
 
 @_random
@@ -59,7 +48,7 @@ def exponential(xp, x, rate: float = 1.0, generator: object = None):
     """Exponential numbers: density rate * exp(-rate * x)."""
     if not rate > 0:
         raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
-    return _scaled(_source(x, generator).exponential(x.shape, x.dtype), 1 / rate, 0)
+    return _scaled(_rng.generator_beside(x, generator).exponential(x.shape, x.dtype), 1 / rate, 0)
 
 
 @_random
@@ -67,7 +56,7 @@ def log_normal(xp, x, mean: float = 1.0, std: float = 2.0, generator: object = N
     """Numbers whose logarithm is normal with this mean and standard deviation."""
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
-    return xp.exp(_scaled(_source(x, generator).normal(x.shape, x.dtype), std, mean))
+    return xp.exp(_scaled(_rng.generator_beside(x, generator).normal(x.shape, x.dtype), std, mean))
 
 
 @_random
@@ -77,7 +66,7 @@ def bernoulli(xp, x, p: Any = None, generator: object = None):
     inside = (p >= 0) & (p <= 1)
     if not (inside if isinstance(p, (int, float)) else xp is not np or inside.all()):
         raise RuntimeError(f"Expected p_in >= 0 && p_in <= 1 to be true, but got false: probabilities lie between 0 and 1, not at {p}")
-    return _source(x, generator).below(x.shape, p).astype(x.dtype)
+    return _rng.generator_beside(x, generator).below(x.shape, p).astype(x.dtype)
 
 
 @_random
@@ -85,7 +74,7 @@ def integers(xp, x, low: int, high: int, generator: object = None):
     """Integers evenly from [low, high), in the type of `x`."""
     if low >= high:
         raise RuntimeError(f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}")
-    return _source(x, generator).integers(low, high, x.shape, x.dtype)
+    return _rng.generator_beside(x, generator).integers(low, high, x.shape, x.dtype)
 
 
 @_random
@@ -93,7 +82,7 @@ def cauchy(xp, x, median: float = 0.0, sigma: float = 1.0, generator: object = N
     """Cauchy numbers: density sigma / pi / ((x - median)^2 + sigma^2)."""
     if not sigma > 0:
         raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
-    return _scaled(xp.tan((_source(x, generator).uniform(x.shape, x.dtype) - 0.5) * np.pi), sigma, median).astype(x.dtype, copy=False)
+    return _scaled(xp.tan((_rng.generator_beside(x, generator).uniform(x.shape, x.dtype) - 0.5) * np.pi), sigma, median).astype(x.dtype, copy=False)
 
 
 @_random
@@ -101,7 +90,7 @@ def geometric(xp, x, p: float, generator: object = None):
     """The number of the first success, 1, 2, ..., in trials that succeed with probability `p`."""
     if not 0 < p < 1:
         raise RuntimeError(f"geometric_ expects p to be in (0, 1), but got p={p}")
-    u = _source(x, generator).uniform(x.shape, np.dtype(np.float64))
+    u = _rng.generator_beside(x, generator).uniform(x.shape, np.dtype(np.float64))
     return xp.maximum(xp.ceil(xp.log1p(-u) / np.log1p(-p)), 1).astype(x.dtype)
 
 
@@ -111,7 +100,7 @@ def poisson(xp, x, generator: object = None):
     rates = x if xp is np else x.get()
     if not bool((rates >= 0).all()):
         raise RuntimeError("invalid Poisson rate, expected rate to be non-negative")
-    return xp.asarray(_source(x, generator).on_host().poisson(rates.astype(np.float64))).astype(x.dtype)
+    return xp.asarray(_rng.generator_beside(x, generator).on_host().poisson(rates.astype(np.float64))).astype(x.dtype)
 
 
 @op(random=True, fast=False, syncs=True)
@@ -122,7 +111,7 @@ def binomial(xp, x, y, generator: object = None):
         raise RuntimeError("invalid binomial count, expected all counts to be non-negative")
     if not bool(((chance >= 0) & (chance <= 1)).all()):
         raise RuntimeError("invalid binomial probability, expected all probabilities to lie between 0 and 1")
-    return xp.asarray(_source(x, generator).on_host().binomial(np.rint(count).astype(np.int64), chance)).astype(x.dtype)
+    return xp.asarray(_rng.generator_beside(x, generator).on_host().binomial(np.rint(count).astype(np.int64), chance)).astype(x.dtype)
 
 
 @binomial.vjp("x", "y")

@@ -67,6 +67,8 @@ def _check(input, grid, mode):
     who = "grid_sampler(): expected"
     if input.dtype != grid.dtype:
         raise RuntimeError(f"{who} input and grid to have same dtype, but input has {input.dtype} and grid has {grid.dtype}")
+    if input.device != grid.device:
+        raise RuntimeError(f"{who} input and grid to be on same device, but input is on {input.device} and grid is on {grid.device}")
     if len(x) not in (4, 5) or len(g) != len(x):
         raise RuntimeError(f"{who} 4D or 5D input and grid with same number of dimensions, but got input with sizes {x} and grid with sizes {g}")
     if x[0] != g[0]:

@@ -3,6 +3,7 @@ import numpy as np
 
 from ... import _rng, ops
 from ..._backends import of_array
+from ..._core.errors import beside_each_other
 from ..._core.tensor import wrap
 from ._arguments import batched, per_dimension, unbatched
 
@@ -14,6 +15,7 @@ def _unpool(d):
         size = _unpool_output_size(input, kernel, stride, per_dimension(padding, d, "padding"), output_size)
         if indices._data.dtype != np.int64:
             raise RuntimeError(f"elements in indices should be type int64 but got: {indices.dtype}")
+        beside_each_other(f"max_unpool{d}d", input, indices)
         if input.ndim not in (d + 1, d + 2):
             raise RuntimeError(f"Input to max_unpooling{d}d should be a {d + 1}d or {d + 2}d Tensor, but got a tensor with {input.ndim} "
                                "dimensions.")
