@@ -249,6 +249,16 @@ def seed_everywhere(seed):
     _seed = seed
 
 
+def _leave_behind():
+    """In a forked child, where CUDA does not go on: no generator of a device is one of its own.  They are kept, since freeing them would ask CUDA."""
+    _inherited.extend(_defaults.pop(device) for device in list(_defaults) if device.type == "cuda")
+
+
+_inherited = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_behind)
+
+
 def in_use():
     """The default generators made so far, the CPU's always among them."""
     return [default_generator("cpu"), *(g for d, g in list(_defaults.items()) if d.type == "cuda")]

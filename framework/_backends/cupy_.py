@@ -1,5 +1,6 @@
 """The CUDA backend: CuPy arrays.  Imported only when a CUDA tensor is asked for."""
 import math
+import os
 
 import numpy as np
 
@@ -21,10 +22,16 @@ COMPUTES_HALF_IN_FLOAT32 = True  # formulas; kernels take halves as they are: Op
 allocator = Allocator(cupy)  # all device memory comes from it
 allocator.install()
 _current = cupy.cuda.runtime.getDevice
+_forked = []  # not empty in a child of a process that had this module: CUDA does not go on there
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: _forked.append(True))
 
 
 def require_device(index=None):
-    """RuntimeError, with what was asked and what is there, unless CUDA device `index` exists."""
+    """RuntimeError, with what was asked and what is there, unless CUDA device `index` exists and this process may use it."""
+    if _forked:
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess. To use CUDA with multiprocessing, you must use the 'spawn' start method")
     try:
         count = cupy.cuda.runtime.getDeviceCount()
     except cupy.cuda.runtime.CUDARuntimeError as error:

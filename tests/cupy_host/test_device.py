@@ -59,6 +59,15 @@ def test_a_device_that_is_not_there():
         ringgrad.ones(3, device="cuda:7")
 
 
+def test_workers_of_a_process_that_uses_cuda_are_forked_and_do_without():
+    ringgrad.ones(1, device="cuda").normal_()
+    here = ringgrad.utils.data.DataLoader(range(3), collate_fn=lambda batch: batch, num_workers=1)
+    assert list(here) == [[0], [1], [2]]
+    there = ringgrad.utils.data.DataLoader(range(3), collate_fn=lambda batch: ringgrad.tensor(batch, device="cuda"), num_workers=1)
+    with pytest.raises(RuntimeError, match="Cannot re-initialize CUDA in forked subprocess"):
+        list(there)
+
+
 def test_what_is_not_there_says_so(capfd):
     from cupy_backends.cuda.libs import cusparse
     with pytest.raises(RuntimeError, match="cusparseGetErrorName|cusparseGetErrorString"):

@@ -1,11 +1,13 @@
 """How DataLoader workers are started, and how they are stopped.
 
 torch forks on Linux, always.  A forked child has only the forking thread, so a lock that another thread held stays locked for ever, and
-an MPI or CUDA library does not survive in it.  So we fork only a process that runs no other thread of Python's, has not initialised MPI
-and has not used CUDA: there fork is quick, and takes datasets and functions that cannot be pickled.  Anywhere else workers come from a
-clean server process ("forkserver"; "spawn" where there is none), which needs a picklable dataset and, in a script, `if __name__ ==
-"__main__":`.  `multiprocessing.set_start_method` (with another method than the platform's default) and `multiprocessing_context=` overrule
-this.
+an MPI library does not survive in it.  So we fork only a process that runs no other thread of Python's and has not initialised MPI: there
+fork is quick, and takes datasets and functions that cannot be pickled.  Anywhere else workers come from a clean server process
+("forkserver"; "spawn" where there is none), which needs a picklable dataset and, in a script, `if __name__ == "__main__":`.
+`multiprocessing.set_start_method` (with another method than the platform's default) and `multiprocessing_context=` overrule this.
+
+CUDA does not survive in a fork either, but workers do without it, and many scripts for GPUs have no `if __name__`: a process that uses
+CUDA is forked as torch does it, and a worker that asks for CUDA gets torch's error.
 
 Daemon threads (a progress bar's, a log writer's) do not count: they mostly sleep, and hold no lock that fetching a sample would need.
 """
@@ -20,7 +22,6 @@ import warnings
 import weakref
 from contextlib import contextmanager
 
-from ..._backends import BACKENDS
 from ._utils import worker as _worker
 
 GRACE_S = 2.0  # what a worker gets to finish its sample when it is not needed any more
@@ -57,8 +58,6 @@ def fork_is_unsafe():
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized():
         return "MPI is initialised"
-    if any(backend.name == "cupy" for backend in BACKENDS.values()):
-        return "CUDA is in use"
     if threading.current_thread() is not threading.main_thread():
         return "this is not the main thread"
     if any(not t.daemon and t is not threading.main_thread() for t in threading.enumerate()):

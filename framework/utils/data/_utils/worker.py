@@ -1,5 +1,6 @@
 """The worker process of a DataLoader: fetch what the pipe asks for until the pipe closes."""
 import ctypes
+import gc
 import multiprocessing
 import os
 import random
@@ -99,6 +100,7 @@ class Job:
 
 def main(connection, job, started_by_main_thread):
     """The life of a worker."""
+    gc.freeze()  # garbage of a parent that was forked stays its own: what CUDA gave it cannot be given back here
     _die_with_parent(started_by_main_thread)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle; it ends us by closing the pipe
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a forked child has the parent's handler
