@@ -2,7 +2,8 @@
 
 A policy takes the list of raw inputs (arrays, numbers, None) and the backend and returns (inputs, common NumPy dtype or None).  The fast
 path of dispatch never comes here: it has already seen that all arrays are float32, or all are float64; numbers beside them may stay
-Python numbers where the policy has `numbers = True`.
+Python numbers where the policy has `numbers = True`, and arrays of integers and bools (places, targets, masks) what they are where it has
+`places = True`.
 """
 from functools import lru_cache
 

@@ -13,10 +13,10 @@ from ..ops._run import run
 from ..ops._windows import add_windows, padded, windows
 from ..ops.conv import check, conv_transpose, conv_weight, convolution, grouped
 from ..ops.reductions import sum_
+from .family import CODES
 from .gemm import multiply
 
 DIMENSIONS = 3  # spatial dimensions that cuDNN knows; one is told as two
-TYPES = ("float16", "bfloat16", "float32", "float64")
 WINDOW_BYTES = 1 << 27  # of copied windows at a time, without cuDNN
 _PLANS, _lock = {}, threading.Lock()
 
@@ -32,14 +32,15 @@ def _compute(xp, operation, w, x, y, result, geometry, bias=None):
     device = arrays[0].device.id
     planner = choice.graphs(xp, device) if CUDNN["enabled"] else None
     shapes = [a.shape if hasattr(a, "dtype") else tuple(a) for a in (w, x, y)]
-    if planner is None or not 3 <= len(shapes[0]) <= DIMENSIONS + 2 or arrays[0].dtype.name not in TYPES or not all(map(math.prod, shapes)):
+    if planner is None or not 3 <= len(shapes[0]) <= DIMENSIONS + 2 or arrays[0].dtype.char not in CODES or not all(map(math.prod, shapes)):
         return None
     last = any(map(channels_last, arrays))
     dtype = arrays[0].dtype
     w, x, y = [dense(xp, a, last) if hasattr(a, "dtype") else empty(xp, a, dtype, last) for a in (w, x, y)]
     bits = w.data.ptr | x.data.ptr | y.data.ptr | 16 | (bias.data.ptr if bias is not None else 0)
     same_bits = CUDNN["deterministic"] or DETERMINISTIC["on"]
-    key = (planner, operation, dtype.name, *shapes, last, geometry, bias is not None, TF32["conv"], same_bits, CUDNN["benchmark"], bits & -bits)
+    key = (planner, operation, CODES[dtype.char], *shapes, last, geometry, bias is not None, TF32["conv"], same_bits, CUDNN["benchmark"],
+           bits & -bits)
     addresses = w.data.ptr, x.data.ptr, y.data.ptr, *(() if bias is None else (bias.data.ptr,))
     plan = _PLANS.get(key)
     if plan is None:

@@ -36,9 +36,13 @@ def floats_only(op_name):
         if x.dtype.kind not in "fcV":
             raise NotImplementedError(f'"{op_name}" not implemented for {_name(x)} tensors; convert it first, with .float()')
         return raw, x.dtype
+    policy.places = True
     return policy
 
 
 def like_first(raw, backend):
     """A policy that leaves all inputs as they are: the first one's type is the result's."""
     return raw, raw[0].dtype
+
+
+like_first.places = True
