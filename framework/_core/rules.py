@@ -59,11 +59,11 @@ def each_rule(node, g, xp, backend, create_graph):
 def on_gpu(node, g, backend, deliver):
     """Run the rules of one node on arrays and hand on what they give, as `each_rule` and `fit` do, without most of their questions.
 
-    Whether it did: not for complex numbers, for operations with inputs or outputs in a list, for hooks on the node, or on another GPU.
+    Whether it did: not for complex numbers, for operations with a list of inputs, for hooks on the node, or on another GPU.
     """
     op, dtypes, want = node.op, node.dtypes, g.dtype
     half = want is not F32 and want is not F64
-    if half and not _dtypes.is_half(want) or not op.unrolls or op.rules_take_tensors or node.hooks is not None or not backend.is_current(g):
+    if half and not _dtypes.is_half(want) or op.variadic or op.rules_take_tensors or node.hooks is not None or not backend.is_current(g):
         return False
     if dtypes is not None and any(d is not None and d.kind == "c" for d in dtypes):
         return False
