@@ -110,6 +110,10 @@ class Generator:
         """On CUDA: the state {seed, counter}, an array (2) of int64, from which somebody else draws up to `n` numbers; the stream goes on behind."""
         return self._source.reserve(n)
 
+    def lend(self, n, use):
+        """On CUDA: call use(state) with {seed, counter}, from which a kernel draws `n` numbers as `below` would; the stream goes on behind."""
+        self._source.lend(n, use)
+
     def permutation(self, n):
         """The numbers 0 ... n - 1 in random order, int64."""
         return self._source.permutation(n)

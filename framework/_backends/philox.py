@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 OPTIONS = ("-std=c++17",)
-SOURCE = r"""
+NUMBERS = r"""
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
@@ -25,6 +25,10 @@ __device__ inline void philox(const u64* state, u64 block, u32 w[4]) {
     }
 }
 
+// Whether the number that uniform_float32 makes of a word is below p.
+__device__ inline bool below(u32 word, float p) { return (float)(word >> 8) * 0x1p-24f < p; }
+"""
+SOURCE = NUMBERS + r"""
 __device__ inline double unit53(u32 high, u32 low) {
     return (double)((((u64)high << 32) | low) >> 11) * 0x1p-53;
 }
@@ -82,12 +86,11 @@ extern "C" __global__ void bits64(const u64* state, u64* out, u64 n) {
     }
 }
 
-// What uniform_float32 of the same counters makes, compared with p.
 extern "C" __global__ void below_float32(const u64* state, bool* out, u64 n, float p) {
     EACH_BLOCK(4) {
         u32 w[4];
         philox(state, i, w);
-        for (int j = 0; j < 4 && first + j < n; ++j) out[first + j] = (float)(w[j] >> 8) * 0x1p-24f < p;
+        for (int j = 0; j < 4 && first + j < n; ++j) out[first + j] = below(w[j], p);
     }
 }
 

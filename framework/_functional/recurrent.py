@@ -1,6 +1,7 @@
 """Recurrent networks of several layers and directions, and single steps of them, under torch's names; the layers of `ringgrad.nn` call these."""
 from .. import ops
 from .._core.tensor import Tensor
+from .dropout import drop
 
 KINDS = {"lstm": ops.lstm_layer, "gru": ops.gru_layer, "rnn": ops.rnn_layer}
 
@@ -114,7 +115,7 @@ def _stacked(kind, attrs, x, batch_sizes, states, params, options):
             last.append(ends[:len(states)])
         x = outs[0] if directions == 1 else ops.concatenate(outs, 1)
         if options["dropout"] and options["train"] and layer < options["num_layers"] - 1:
-            x = _dropout(x, options["dropout"])
+            x = drop(x, options["dropout"])
     return x, *[ops.stack(list(s), 0) for s in zip(*last)]
 
 
@@ -127,10 +128,6 @@ def _weights(kind, states, params, has_biases, layers):
     chunks = [tuple(params[i:i + each]) for i in range(0, len(params), each)]
     missing = () if has_biases else (None, None)
     return [(*c[:2], *missing, *c[2:]) for c in chunks]
-
-
-def _dropout(x, p):
-    return ops.masked_scale(x, ops.keep_mask(x, p), 1 / (1 - p) if p < 1 else 0.0)
 
 
 FUNCTIONS = {"lstm": lstm, "gru": gru, "rnn_tanh": rnn_tanh, "rnn_relu": rnn_relu, "lstm_cell": lstm_cell, "gru_cell": gru_cell,

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .._backends import philox
+from ..ops.dropout import keep_scale
 from ..ops.flash_attention import for_each_head, for_one_head
 from . import attention
 
@@ -38,7 +39,7 @@ def forward(xp, q, k, v, bias, seed, causal, scale, dropout):
     for part in _parts(q, k, causal):
         heads, rows, keys = part
         flat[heads, rows] = attention.forward(xp, q_[heads, rows], k_[heads, :keys], v_[heads, :keys], masks.of(*part), kept(*part), causal, scale,
-                                              _keep_scale(dropout), rows.start)[0]
+                                              keep_scale(dropout), rows.start)[0]
     return out, xp.empty((0,), np.float32)
 
 
@@ -52,7 +53,7 @@ def backward(xp, g, q, k, v, bias, seed, causal, scale, dropout, learns):
         heads, rows, keys = part
         inputs = q_[heads, rows], k_[heads, :keys], v_[heads, :keys]
         p = attention.forward(xp, *inputs, masks.of(*part), None, causal, scale, 1.0, rows.start)[1]
-        found = attention.backward(xp, [g_[heads, rows]], *inputs, None, kept(*part), (None, p), causal, scale, _keep_scale(dropout),
+        found = attention.backward(xp, [g_[heads, rows]], *inputs, None, kept(*part), (None, p), causal, scale, keep_scale(dropout),
                                    (True, True, True, learns))
         dq[heads, rows] = found[0]
         for total, gradient in zip((dk, dv), found[1:3]):
@@ -62,10 +63,6 @@ def backward(xp, g, q, k, v, bias, seed, causal, scale, dropout, learns):
     of_bias = masks.total.reshape(bias.shape).astype(bias.dtype, copy=False) if learns else None
     dk, dv = [for_one_head(xp, a.reshape(like.shape), of.shape).astype(q.dtype, copy=False) for a, like, of in zip((dk, dv), each, (k, v))]
     return dq.reshape(q.shape), dk, dv, of_bias
-
-
-def _keep_scale(dropout):
-    return 1 / (1 - dropout) if dropout < 1 else 0.0
 
 
 def _drawn(xp, seed, q, k, dropout):

@@ -1,7 +1,14 @@
-"""Dropout: a random mask, and its application."""
+"""Dropout: a random mask, and its application; on a GPU both at once."""
 from .. import _rng
+from .._backends import BACKENDS, philox
 from .._core.op import op
-from ._layer_types import like_first
+from .._core.tensor import Tensor, unwrap, wrap
+from ._layer_types import floats_only, like_first
+
+
+def keep_scale(p):
+    """What is left is multiplied by this, so that the mean stays."""
+    return 1 / (1 - p) if p < 1 else 0.0
 
 
 @op(random=True)
@@ -26,3 +33,27 @@ def _(xp, g, mask, scale):
 @masked_scale.kernel("numpy", vjp="x")
 def _(xp, g, mask, scale):
     return masked_scale.forward(xp, g, mask, scale)
+
+
+@op(promote=floats_only("dropout"), random=True, fast=False, grad_name="NativeDropout")
+def drop(xp, x, p: float):
+    """(masked_scale of x and a mask with keep_scale(p), what was drawn): the mask, or, by the kernel, the state it can be drawn from again."""
+    mask = keep_mask.forward(xp, x, p)
+    return masked_scale.forward(xp, x, mask, keep_scale(p)), mask
+
+
+drop.gives_away = 1  # the rule reads what was drawn only
+
+
+@drop.vjp("x")
+def _(xp, g, out, p):
+    return g[0] * mask_of(out[1], g[0].shape, p) * keep_scale(p)
+
+
+def mask_of(drawn, shape, p):
+    """The mask from what `drop` gives beside its result."""
+    raw = unwrap(drawn)
+    if raw.dtype.kind == "b":
+        return drawn
+    mask = philox.below(BACKENDS[type(raw)].xp, raw, 0, shape, 1.0 - p)
+    return wrap(mask) if isinstance(drawn, Tensor) else mask

@@ -594,6 +594,7 @@ TABLES = [
     Sample(F("dropout2d"), [const(np.ones((40, 50, 2, 2)))], {"p": 0.3}, op="masked_scale", random=True, check=kept_share(0.3)),
     Sample("ops.keep_mask", [ONES], op="keep_mask", random=True, torch=INSIDE, gives="bool", grad=False,
            call=lambda lib, x: lib.ops.keep_mask(x, 0.25), check=lambda out, x: np.testing.assert_allclose(out.mean(), 0.75, atol=0.04)),
+    Sample("ops.drop", [ONES], op="drop", random=True, torch=INSIDE, call=lambda lib, x: lib.ops.drop(x, 0.25)[0], check=kept_share(0.25)),
     Sample("ops.masked_scale", [randn(3, 4), bools(3, 1)], op="masked_scale", torch=INSIDE, ref=lambda x, m: x * m * 2.5,
            call=lambda lib, x, m: lib.ops.masked_scale(x, m, 2.5)),
     attention(*QKV),

@@ -9,6 +9,7 @@ from ..._core.modes import is_grad_enabled
 from ..._core.tensor import wrap
 from ..._dtypes import bool_
 from ..._functional.dtypes import finfo
+from ...ops.dropout import keep_scale
 from ...ops.flash_attention import avoids_softmax
 
 
@@ -42,8 +43,7 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
             raise ValueError(f"dropout probability has to be between 0 and 1, but got {dropout_p}")
         batch = np.broadcast_shapes(query.shape[:-2], key.shape[:-2])
         kept = ops.keep_mask(query, dropout_p, (*batch, query.shape[-2], key.shape[-2]))
-    keep_scale = 1 / (1 - dropout_p) if dropout_p < 1 else 0.0
-    return ops.scaled_dot_product_attention(query, key, value, attn_mask, kept, is_causal, scale, keep_scale)[0]
+    return ops.scaled_dot_product_attention(query, key, value, attn_mask, kept, is_causal, scale, keep_scale(dropout_p))[0]
 
 
 def _without_softmax(query, key, value, mask, causal, dropout, grouped):

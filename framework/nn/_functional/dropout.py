@@ -3,6 +3,8 @@ import warnings
 
 from ... import ops
 from ..._core.inplace import apply_inplace
+from ..._functional.dropout import drop
+from ...ops.dropout import keep_scale
 
 
 def _checked(p):
@@ -12,8 +14,9 @@ def _checked(p):
 
 def _drop(input, p, inplace, mask_shape=None):
     """`input` with elements (or, with a smaller mask, whole features) set to 0 with probability p, the others divided by 1 - p."""
-    mask = ops.keep_mask(input, p, mask_shape)
-    scale = 0.0 if p == 1 else 1 / (1 - p)
+    if mask_shape is None and not inplace:
+        return drop(input, p)
+    mask, scale = ops.keep_mask(input, p, mask_shape), keep_scale(p)
     if inplace:
         return apply_inplace(ops.masked_scale.op, input, (mask,), {"scale": scale})
     return ops.masked_scale(input, mask, scale)
