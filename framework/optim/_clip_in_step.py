@@ -35,7 +35,11 @@ def clip_in_step(optimizer, max_norm, norm_type=2.0):
     if not hasattr(optimizer, "update_one"):
         raise TypeError(f"clip_in_step needs an optimizer that updates one parameter after the other, such as SGD or AdamW, not "
                         f"{type(optimizer).__name__}; call nn.utils.clip_grad_norm_ before the step instead")
-    most, order = None if max_norm is None else float(max_norm), float(norm_type)
+    try:
+        most, order = None if max_norm is None else float(max_norm), float(norm_type)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"clip_in_step: max_norm must be a number or None and norm_type a number, such as 1.0 and 2.0, but are {max_norm!r} and "
+                          f"{norm_type!r}") from None
     if most is not None and not most > 0 or math.isnan(order):
         raise ValueError(f"clip_in_step: max_norm must be positive and norm_type a number, but are {max_norm} and {norm_type}")
     for options in (optimizer.defaults, *optimizer.param_groups):  # the defaults, for groups that are added or loaded later

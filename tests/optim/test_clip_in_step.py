@@ -141,6 +141,9 @@ def test_wrong_optimizers_norms_and_gradients():
     for most, order in ((0, 2.0), (-1.0, 2.0), (float("nan"), 2.0), (1.0, float("nan"))):
         with pytest.raises(ValueError, match="max_norm must be positive and norm_type a number, but are"):
             optim.clip_in_step(optim.SGD([p]), most, order)
+    for most, order, kind in (("a", 2.0, ValueError), ([1], 2.0, TypeError), (1.0, None, TypeError)):  # torch's clip_grad_norm_ raises these
+        with pytest.raises(kind, match="max_norm must be a number or None and norm_type a number, such as 1.0 and 2.0, but are "):
+            optim.clip_in_step(optim.SGD([p]), most, order)
     optimizer = optim.clip_in_step(optim.SGD([p], lr=0.1), 1.0)
     p.grad = ringgrad.sparse_coo_tensor([[0]], ringgrad.ones(1, 2), (3, 2))
     with pytest.raises(RuntimeError, match="does not take sparse gradients: clip the others"):
