@@ -1,5 +1,5 @@
-"""Dropout on the GPU on the host: one launch draws and applies what the definition, a mask and its application, gives bit for bit; so does the backward
-pass, which draws the mask again.  That captured steps draw on: test_captured_steps.py."""
+"""Dropout on the GPU on the host: one launch gives what the definition, a mask and its application, gives bit for bit; so does the backward pass,
+which draws the mask again.  That captured steps draw on: test_captured_steps.py."""
 import block_rows
 import host_gpu
 import numpy as np
