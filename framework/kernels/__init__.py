@@ -21,9 +21,10 @@ def _families():
     return [importlib.import_module(f"{__name__}.{name}") for name in FILES]
 
 
-def patterns(body):
-    """The patterns of a body's inputs that are compiled without a GPU: all alike, and where there are several, the last repeated."""
-    return [body.plain] if len(body.inputs) == 1 else [body.plain, body.plain[:-1] + "b"]
+def patterns(body, dtype="float32"):
+    """The patterns of a body's inputs that are compiled without a GPU: all alike; the last of several repeated, in float32; the result over x."""
+    repeated, over = len(body.inputs) > 1 and dtype == "float32", body.overwrites
+    return [body.plain, *[body.plain[:-1] + "b"] * repeated, *[elementwise.OVER] * over]
 
 
 def sources():
@@ -31,8 +32,7 @@ def sources():
     _families()
     elementwise.bodies(REGISTRY)
     bodies = [(" ".join(filter(None, (body.name, choice, pattern, dtype))), body.source(dtype, pattern, choice), elementwise.OPTIONS)
-              for body in elementwise.EVERY.values() for choice in body.texts for dtype in FLOATS
-              for pattern in (patterns(body) if dtype == "float32" else [body.plain])]
+              for body in elementwise.EVERY.values() for choice in body.texts for dtype in FLOATS for pattern in patterns(body, dtype)]
     blocks = [(f"{family.name} family {dtype}", family.source(dtype), family.options) for family in FAMILIES.values() for dtype in family.dtypes]
     return [*bodies, *blocks, ("philox", philox.SOURCE, philox.OPTIONS)]
 

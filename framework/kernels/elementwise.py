@@ -61,7 +61,7 @@ TEMPLATE = """{header}{repeated}extern "C" __global__ void {name}({parameters}) 
     for (long long i = done + first; i < n; i += step) {result}_p[i] = ({storage})compute({one});
 }}
 """
-ONCE, WHOLE, NUMBER = 1 << 31, "a", "n"  # an `inner` that no index below 2^31 reaches; letters of a pattern, beside those in INDEXES
+ONCE, WHOLE, NUMBER, OVER = 1 << 31, "a", "n", "o"  # an `inner` that no index below 2^31 reaches; letters of a pattern, beside those in INDEXES
 INDEXES = {"b": "unsigned", "B": "long long", "e": "unsigned", "E": "long long"}  # what is repeated as a whole (b), or piece by piece (e)
 EVERY = {}  # bodies by name
 
@@ -71,7 +71,8 @@ class Body:
 
     inputs, numbers: names;  choice: the attribute that chooses among `texts`, a dict, or None;  result: the variable that a body assigns
     pattern: a letter for each input: a, of the result's shape and contiguous; b, repeated or in pieces; e, in pieces of which each is repeated;
-             B and E, the same beyond 2^31 elements; n, a number
+             B and E, the same beyond 2^31 elements; n, a number; o, contiguous, and the result is written over it
+    overwrites: whether there is a kernel of that last pattern: of one input, and nothing else
     """
 
     def __init__(self, name, texts, inputs, attrs, result):
@@ -80,6 +81,7 @@ class Body:
         self.numbers = tuple(n for n in attrs if n != self.choice)
         self.texts = texts if self.choice else {None: texts}
         self.plain, self.functions, self.plans = WHOLE * len(self.inputs), {}, {}
+        self.overwrites = result == "out" and self.inputs == ("x",) and not self.numbers and not self.choice
         EVERY[name] = self
 
     def kernel_name(self, dtype, pattern=None, choice=None):
@@ -90,14 +92,15 @@ class Body:
         """CUDA C for one float type (a name in TYPES)."""
         storage, compute, header = TYPES[dtype]
         r, wide, kinds = self.result, {"float64": 2, "float32": 4}.get(dtype, 8), dict(zip(self.inputs, pattern or self.plain))
-        whole = [n for n, k in kinds.items() if k == WHOLE]
+        whole = [n for n, k in kinds.items() if k in (WHOLE, OVER)]
+        alone = "" if OVER in kinds.values() else "__restrict__ "  # the only pointer to its memory
         spread = {n: INDEXES[k] for n, k in kinds.items() if k in INDEXES}
         types = {n: f"{storage}, {i}, {'true' if kinds[n] in 'eE' else 'false'}" for n, i in spread.items()}
         numbers = [n for n, k in kinds.items() if k == NUMBER]
-        parameters = {WHOLE: f"const {storage}* __restrict__ {{0}}_p", NUMBER: f"{compute} {{0}}_n"}
+        parameters = {WHOLE: f"const {storage}* __restrict__ {{0}}_p", OVER: f"const {storage}* {{0}}_p", NUMBER: f"{compute} {{0}}_n"}
         places = f"const {storage}* __restrict__ {{0}}_p, long long {{0}}_inner, long long {{0}}_size, long long {{0}}_step, long long {{0}}_unit"
         listed = [parameters.get(k, places).format(n) for n, k in kinds.items()]
-        listed += [f"{storage}* __restrict__ {r}_p", "long long n"] + [f"{compute} {a}" for a in self.numbers]
+        listed += [f"{storage}* {alone}{r}_p", "long long n"] + [f"{compute} {a}" for a in self.numbers]
         prepare = "".join(f"const Repeated<{types[n]}> {n}_r = {{{n}_p, ({i}){n}_inner, ({i}){n}_size, ({i}){n}_step, ({i}){n}_unit}}; "
                           f"const bool {n}_k = packs({n}_r, {wide}); " for n, i in spread.items())
         packs = "".join(f"const Pack {n}_v = ((const Pack*){n}_p)[k]; " for n in whole)
@@ -176,19 +179,15 @@ class Body:
         return out
 
     def over(self, xp, x):
-        """Write the result of a body with one input, and nothing else, over the array; whether that could be done."""
+        """Write the result of a body that `overwrites` over the array; whether that could be done."""
         code = x.dtype.char
-        if len(self.inputs) > 1 or self.choice or self.numbers or code not in CODES or not x.size:
+        if code not in CODES or not x.size:
             return False
         lying = xp.moveaxis(x, 1, -1) if channels_last(x) else x
         if not lying.flags.c_contiguous:
             return False
-        function = self.functions.get(("over", code, xp))
-        if function is None:
-            text = self.source(CODES[code]).replace("__restrict__", "")  # the two arrays are one
-            function = self.functions["over", code, xp] = xp.RawModule(code=text, options=OPTIONS).get_function(self.kernel_name(CODES[code]))
         grid, count = _grid(x.size, x.itemsize)
-        function(grid, BLOCK, (lying, lying, count))
+        self._function(xp, OVER, code, None)(grid, BLOCK, (lying, lying, count))
         return True
 
     def _channels_last(self, xp, inputs, attrs, ndim):
@@ -327,7 +326,7 @@ def register(registry):
     for op, rule, body in bodies(registry):
         if rule is None:
             op.kernel("cupy")(_forward(op, body))
-            if body.inputs == ("x",) and not (body.numbers or body.choice) and not isinstance(op.writer, _Over):
+            if body.overwrites and not isinstance(op.writer, _Over):
                 op.writer = _Over(op.writer, body)
         else:
             op.kernel("cupy", vjp=op.inputs[rule.single])(_gradient(rule, body))
