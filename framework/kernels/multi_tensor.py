@@ -16,17 +16,47 @@ CHUNK = 1 << 14  # elements that a block works on
 THREADS = 256
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 
-TEXT = r"""
+CHUNKS = r"""
 #define COLUMNS 6  // of the table: parameter, gradient, first state, second state, third state, master weight
 #define TABLE const u64* __restrict__ table, const i64* __restrict__ sizes, const int* __restrict__ blocks  // read once: no store reaches them
-#define EACH_OF_CHUNK(i) \
-    int t = blocks[2 * blockIdx.x]; \
-    const u64* row = table + (i64)t * COLUMNS; \
-    i64 from = (i64)blocks[2 * blockIdx.x + 1] * CHUNK_OF, to = min(from + (i64)CHUNK_OF, sizes[t]); \
-    for (i64 i = from + threadIdx.x; i < to; i += blockDim.x)
+#define CHUNK_OF_BLOCK chunk_of(table, sizes, blocks)
+
+// What a block works on: elements `from` to `to` of the arrays whose addresses are in `row`.
+struct Chunk { const u64* row; i64 from, to; int array; };
+__device__ inline Chunk chunk_of(const u64* __restrict__ table, const i64* __restrict__ sizes, const int* __restrict__ blocks) {
+    int t = blocks[2 * blockIdx.x];
+    i64 from = (i64)blocks[2 * blockIdx.x + 1] * CHUNK_SIZE;
+    return {table + (i64)t * COLUMNS, from, min(from + (i64)CHUNK_SIZE, sizes[t]), t};
+}
+
+// Calls f(i, number) for the elements of a chunk: with TOGETHER of them from i on, 16 bytes of the wider type, where all arrays lie so that they may
+// be read at once, and with one for the rest.  The number is `decltype(number)::value`.
+constexpr int TOGETHER = 16 / (sizeof(T) > sizeof(S) ? sizeof(T) : sizeof(S));
+template <int N> struct Number { static constexpr int value = N; };
+template <class F> __device__ inline void each_of(const Chunk& c, F f) {
+    u64 places = 0;
+#pragma unroll
+    for (int k = 0; k < COLUMNS; ++k) places |= c.row[k];
+    i64 done = places & 15 ? c.from : c.to - (c.to - c.from) % TOGETHER;
+    for (i64 i = c.from + threadIdx.x * TOGETHER; i < done; i += blockDim.x * TOGETHER) f(i, Number<TOGETHER>());
+    for (i64 i = done + threadIdx.x; i < c.to; i += blockDim.x) f(i, Number<1>());
+}
+template <int N, class E> __device__ inline void load(A (&to)[N], const E* p, i64 at) {
+    auto v = some<N>(p, at);
+#pragma unroll
+    for (int j = 0; j < N; ++j) to[j] = (A)v.v[j];
+}
+template <int N, class E> __device__ inline void store(const A (&from)[N], E* p, i64 at) {
+    Some<N, E> v;
+#pragma unroll
+    for (int j = 0; j < N; ++j) v.v[j] = (E)from[j];
+    put(p, at, v);
+}
 
 __device__ inline A or_one(const A* value) { return value ? *value : (A)1; }
+""".replace("CHUNK_SIZE", str(CHUNK))
 
+TEXT = r"""
 // One more step on every counter, unless an inf was found; steps: what they are then.
 KERNEL advance_steps(const u64* counters, A* steps, i64 n, const A* found) {
     EACH_ELEMENT(i, n) {
@@ -41,23 +71,35 @@ KERNEL sgd_step(TABLE, const double* numbers, const A* gain, int nesterov, int m
                 const A* scale, const A* factor, const A* found) {
     if (found && *found != 0) return;
     A rate = (A)numbers[0], momentum = (A)numbers[1], decay = (A)numbers[2], unscale = 1 / or_one(scale), by = or_one(factor);
-    EACH_OF_CHUNK(i) {
-        T* p = (T*)row[0];
-        S* velocity = (S*)row[2];
-        S* master = (S*)row[5];
-        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * unscale;
-        if (scale) ((T*)row[1])[i] = (T)g;  // unscaled, as torch leaves it
-        g *= by;
-        g = (maximize ? -g : g) + decay * w;
-        if (velocity) {
-            A v = momentum * (A)velocity[i] + gain[t] * g;
-            velocity[i] = (S)v;
-            g = nesterov ? g + momentum * v : v;
+    Chunk c = CHUNK_OF_BLOCK;
+    T* param = (T*)c.row[0];
+    T* grad = (T*)c.row[1];
+    S* velocity = (S*)c.row[2];
+    S* master = (S*)c.row[5];
+    A new_share = gain[c.array];
+    each_of(c, [&](i64 i, auto number) {
+        constexpr int N = decltype(number)::value;
+        A p[N], gs[N], v[N];
+        if (master) load(p, master, i);
+        else load(p, param, i);
+        load(gs, grad, i);
+        if (velocity) load(v, velocity, i);
+#pragma unroll
+        for (int j = 0; j < N; ++j) {
+            gs[j] *= unscale;
+            A g = gs[j] * by;
+            g = (maximize ? -g : g) + decay * p[j];
+            if (velocity) {
+                v[j] = momentum * v[j] + new_share * g;
+                g = nesterov ? g + momentum * v[j] : v[j];
+            }
+            p[j] -= rate * g;
         }
-        w -= rate * g;
-        if (master) master[i] = (S)w;
-        p[i] = (T)w;
-    }
+        if (scale) store(gs, grad, i);  // unscaled, as torch leaves it
+        if (velocity) store(v, velocity, i);
+        if (master) store(p, master, i);
+        store(p, param, i);
+    });
 }
 
 // Kingma and Ba 2015, arXiv:1412.6980;  decoupled: Loshchilov and Hutter 2019, arXiv:1711.05101.  steps[t]: how many this one makes.
@@ -68,36 +110,55 @@ KERNEL adam_step(TABLE, const double* numbers, const A* steps, int decoupled, in
     double beta1 = numbers[1], beta2 = numbers[2];
     A rate = (A)numbers[0], eps = (A)numbers[3], decay = (A)numbers[4], unscale = 1 / or_one(scale), by = or_one(factor);
     A r1 = (A)(1 - beta1), r2 = (A)(1 - beta2), b2 = (A)beta2;
-    double count = (double)steps[blocks[2 * blockIdx.x]];
+    Chunk c = CHUNK_OF_BLOCK;
+    double count = (double)steps[c.array];
     A size = (A)(rate / (1 - pow(beta1, count))), root = (A)sqrt(1 - pow(beta2, count));
-    EACH_OF_CHUNK(i) {
-        T* p = (T*)row[0];
-        S* mean = (S*)row[2];
-        S* square = (S*)row[3];
-        S* peak = (S*)row[4];
-        S* master = (S*)row[5];
-        A w = master ? (A)master[i] : (A)p[i], g = (A)((T*)row[1])[i] * unscale;
-        if (scale) ((T*)row[1])[i] = (T)g;  // unscaled, as torch leaves it
-        g *= by;
-        if (decoupled) w *= 1 - rate * decay;
-        g = maximize ? -g : g;
-        if (!decoupled) g += decay * w;
-        A m = (A)mean[i], q = (A)square[i];
-        m += (g - m) * r1;
-        q = q * b2 + g * g * r2;
-        mean[i] = (S)m;
-        square[i] = (S)q;
-        if (peak) { q = larger((A)peak[i], q); peak[i] = (S)q; }
-        w -= m / (sqrt(q) / root + eps) * size;
-        if (master) master[i] = (S)w;
-        p[i] = (T)w;
-    }
+    T* param = (T*)c.row[0];
+    T* grad = (T*)c.row[1];
+    S* mean = (S*)c.row[2];
+    S* square = (S*)c.row[3];
+    S* peak = (S*)c.row[4];
+    S* master = (S*)c.row[5];
+    each_of(c, [&](i64 i, auto number) {
+        constexpr int N = decltype(number)::value;
+        A p[N], gs[N], m[N], q[N], top[N];
+        if (master) load(p, master, i);
+        else load(p, param, i);
+        load(gs, grad, i);
+        load(m, mean, i);
+        load(q, square, i);
+        if (peak) load(top, peak, i);
+#pragma unroll
+        for (int j = 0; j < N; ++j) {
+            gs[j] *= unscale;
+            A g = gs[j] * by, divisor;
+            if (decoupled) p[j] *= 1 - rate * decay;
+            g = maximize ? -g : g;
+            if (!decoupled) g += decay * p[j];
+            m[j] += (g - m[j]) * r1;
+            q[j] = q[j] * b2 + g * g * r2;
+            divisor = q[j];
+            if (peak) divisor = top[j] = larger(top[j], q[j]);
+            p[j] -= m[j] / (sqrt(divisor) / root + eps) * size;
+        }
+        if (scale) store(gs, grad, i);  // unscaled, as torch leaves it
+        store(m, mean, i);
+        store(q, square, i);
+        if (peak) store(top, peak, i);
+        if (master) store(p, master, i);
+        store(p, param, i);
+    });
 }
 
 // parts[block]: the sum of squares of a chunk of gradients, divided by the loss scale where there is one
 KERNEL squares(TABLE, A* parts, const A* scale) {
     A s = 0, unscale = 1 / or_one(scale);
-    { EACH_OF_CHUNK(i) { A g = (A)((const T*)row[1])[i] * unscale; s += g * g; } }
+    Chunk c = CHUNK_OF_BLOCK;
+    each_of(c, [&](i64 i, auto number) {
+        A g[decltype(number)::value];
+        load(g, (const T*)c.row[1], i);
+        for (A v : g) s += v * unscale * (v * unscale);
+    });
     s = row_sum(s);
     if (threadIdx.x == 0) parts[blockIdx.x] = s;
 }
@@ -118,12 +179,16 @@ KERNEL norm_and_factor(const A* parts, A* total, i64 n, A most) {
 KERNEL unscale_all(TABLE, const float* factor, float* found) {
     A f = (A)*factor;
     bool bad = false;
-    EACH_OF_CHUNK(i) {
-        T* g = (T*)row[1];
-        A v = (A)g[i];
-        bad = bad || !(v - v == 0);
-        g[i] = (T)(v * f);
-    }
+    Chunk c = CHUNK_OF_BLOCK;
+    each_of(c, [&](i64 i, auto number) {
+        A g[decltype(number)::value];
+        load(g, (const T*)c.row[1], i);
+        for (A& v : g) {
+            bad = bad || !(v - v == 0);
+            v *= f;
+        }
+        store(g, (T*)c.row[1], i);
+    });
     if (bad) *found = 1;
 }
 
@@ -143,9 +208,15 @@ KERNEL update_scale(float* scale, int* count, const float* found, float growth, 
 
 KERNEL scale_all(TABLE, const A* factor) {
     A f = *factor;
-    EACH_OF_CHUNK(i) { T* g = (T*)row[1]; g[i] = (T)((A)g[i] * f); }
+    Chunk c = CHUNK_OF_BLOCK;
+    each_of(c, [&](i64 i, auto number) {
+        A g[decltype(number)::value];
+        load(g, (const T*)c.row[1], i);
+        for (A& v : g) v *= f;
+        store(g, (T*)c.row[1], i);
+    });
 }
-""".replace("CHUNK_OF", str(CHUNK))
+"""
 
 
 class Steps(Family):
@@ -159,7 +230,7 @@ class Steps(Family):
         """CUDA C for parameters of one float type."""
         storage, compute, header = TYPES[dtype]
         state = "typedef A S;\n" if self.wide else "typedef T S;\n"
-        return header + PRELUDE.format(storage=storage, compute=compute) + ROWS + state + self.text
+        return header + PRELUDE.format(storage=storage, compute=compute) + ROWS + state + CHUNKS + self.text
 
 
 FAMILY = Steps("multi_tensor", False, tuple(TYPES))

@@ -10,35 +10,44 @@ import numpy as np
 
 from .._backends.uploads import constant, upload
 from .family import I64, SCALARS, flat_grid
-from .multi_tensor import CHUNK, Steps, computing
+from .multi_tensor import Steps, computing
 
 HEAD = r"""
 __device__ inline A descent(A p, A g, A weight_decay, A maximize) { return (maximize != 0 ? -g : g) + weight_decay * p; }
 __device__ inline A sign(A v) { return v > 0 ? (A)1 : v < 0 ? (A)-1 : v; }
 """
 KERNEL_TEXT = r"""
-KERNEL {name}(const u64* table, const i64* sizes, const int* blocks, const A* numbers, const A* scale, const A* factor, const A* found) {{
+KERNEL {name}(TABLE, const A* numbers, const A* scale, const A* factor, const A* found) {{
     if (found && *found != 0) return;
-    const int t = blocks[2 * blockIdx.x];
-    const u64* row = table + (i64)t * 6;
-    const A* own = numbers + (i64)t * {count};
+    Chunk c = CHUNK_OF_BLOCK;
+    const A* own = numbers + (i64)c.array * {count};
     const A {numbers};
-    const A unscale = 1 / (scale ? *scale : (A)1), shrink_to = factor ? *factor : (A)1;
-    T* p_at = (T*)row[0];
-    T* g_at = (T*)row[1];
-    S* master = (S*)row[5];
+    const A unscale = 1 / or_one(scale), shrink_to = or_one(factor);
+    T* p_at = (T*)c.row[0];
+    T* g_at = (T*)c.row[1];
+    S* master = (S*)c.row[5];
     {pointers}
-    const i64 from = (i64)blocks[2 * blockIdx.x + 1] * {chunk}, to = min(from + (i64){chunk}, sizes[t]);
-    for (i64 i = from + threadIdx.x; i < to; i += blockDim.x) {{
-        A p = master ? (A)master[i] : (A)p_at[i], g = (A)g_at[i] * unscale;
-        if (scale) g_at[i] = (T)g;  // unscaled, as torch leaves it
-        g *= shrink_to;
+    each_of(c, [&](i64 i, auto number) {{
+        constexpr int N = decltype(number)::value;
+        A p_v[N], g_v[N];
+        if (master) load(p_v, master, i);
+        else load(p_v, p_at, i);
+        load(g_v, g_at, i);
         {loads}
-        {body}
-        if (master) master[i] = (S)p;
-        p_at[i] = (T)p;
+#pragma unroll
+        for (int j = 0; j < N; ++j) {{
+            g_v[j] *= unscale;
+            A p = p_v[j], g = g_v[j] * shrink_to;
+            {given}
+            {body}
+            p_v[j] = p;
+            {kept}
+        }}
+        if (scale) store(g_v, g_at, i);  // unscaled, as torch leaves it
+        if (master) store(p_v, master, i);
+        store(p_v, p_at, i);
         {stores}
-    }}
+    }});
 }}
 """
 # counts: a row of addresses for each parameter, of its step count and what else is one number in its state
@@ -75,10 +84,11 @@ class RuleSteps(Steps):
 def kernel_text(name, states, numbers, body, factors):
     """The kernel of one rule, and that of its factors."""
     step = KERNEL_TEXT.format(
-        name=name, count=len(numbers), chunk=CHUNK, body=body, numbers=", ".join(f"{n} = own[{k}]" for k, n in enumerate(numbers)),
-        pointers=" ".join(f"S* {s}_at = (S*)row[{k}];" for k, s in enumerate(states, 2)),
-        loads=" ".join(f"A {s} = {s}_at ? (A){s}_at[i] : (A)0;" for s in states),
-        stores=" ".join(f"if ({s}_at) {s}_at[i] = (S){s};" for s in states))
+        name=name, count=len(numbers), body=body, numbers=", ".join(f"{n} = own[{k}]" for k, n in enumerate(numbers)),
+        pointers=" ".join(f"S* {s}_at = (S*)c.row[{k}];" for k, s in enumerate(states, 2)),
+        loads=" ".join(f"A {s}_v[N] = {{}}; if ({s}_at) load({s}_v, {s}_at, i);" for s in states),
+        given=" ".join(f"A {s} = {s}_v[j];" for s in states), kept=" ".join(f"{s}_v[j] = {s};" for s in states),
+        stores=" ".join(f"if ({s}_at) store({s}_v, {s}_at, i);" for s in states))
     return step if factors is None else step + factors_text(name, numbers, factors)
 
 

@@ -205,3 +205,25 @@ def test_a_scale_is_updated_as_defined(xp, scale, found, count):
         _scale_ops._amp_update_scale_(*tensors, 2.0, 0.5, 3)
     for ours, wanted in zip(there, here):
         np.testing.assert_array_equal(ours._data.get(), wanted._data)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "Adadelta"])
+def test_sixteen_bytes_at_once_are_elements_one_by_one(xp, name, dtype):
+    """Arrays that begin where 16 bytes cannot be read get the same bits."""
+    kind, found = np.dtype(getattr(ml_dtypes, dtype, dtype)), []
+    for start in (0, 1):
+        rng = np.random.default_rng(0)
+        make = lambda n, start=start, rng=rng: wrap(xp.place(np.concatenate([np.ones(start), rng.standard_normal(n)]).astype(kind))[start:])  # noqa: E731
+        params = [make(n).requires_grad_() for n in (5, 37, multi_tensor.CHUNK + 11)]
+        assert all((p._data.data.ptr % 16 == 0) == (start == 0) for p in params)
+        options = {"momentum": 0.9} if name == "SGD" else {"amsgrad": True} if name == "AdamW" else {}
+        optimizer = getattr(ringgrad.optim, name)(params, lr=0.1, **options)
+        for _ in range(2):
+            for p in params:
+                p.grad = make(len(p))
+            optimizer.step()
+        states = [t for p in params for t in optimizer.state[p].values() if t.ndim]
+        found.append([np.ascontiguousarray(t._data.view(np.ndarray)).view(np.uint8) for t in (*params, *states)])
+    for a, b in zip(*found):
+        np.testing.assert_array_equal(a, b)
