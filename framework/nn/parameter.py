@@ -150,7 +150,8 @@ class UninitializedTensorMixin:
         raise RuntimeError("Can't share memory on an uninitialized parameter or buffer. Call `forward` to initialize the parameters before "
                            "calling `module.share_memory()`.")
 
-    dtype, device, is_cuda = _read("dtype"), _read("device"), _read("is_cuda")
+    dtype, device, layout, ndim = _read("dtype"), _read("device"), _read("layout"), _read("ndim")
+    is_cuda, is_cpu, is_meta, is_sparse = _read("is_cuda"), _read("is_cpu"), _read("is_meta"), _read("is_sparse")
 
     def is_floating_point(self):
         """Whether the type is a floating-point one."""

@@ -53,6 +53,11 @@ SCRIPTS = [
         types = [str(p.dtype).rpartition('.')[2] for p in m.parameters()], [str(b.dtype).rpartition('.')[2] for b in m.buffers()]
         y = m(T.ones(3, 2, dtype=T.float64))
         """, "types; str(y.dtype).rpartition('.')[2]; [str(p.dtype).rpartition('.')[2] for p in m.parameters()]"),
+    Script("a move before the first call", """
+        m = T.nn.Sequential(T.nn.LazyLinear(4), T.nn.LazyBatchNorm1d()).to("cpu").to("cpu", T.float64)
+        told = [(p.is_meta, p.is_cpu, p.ndim, str(p.device)) for p in m.parameters()], m[0].has_uninitialized_params()
+        y = m(T.ones(3, 2, dtype=T.float64))
+        """, "told; str(y.dtype).rpartition('.')[2]; tuple(m[0].weight.shape)"),
     Script("a net with lazy layers", """
         class Net(T.nn.Module):
             def __init__(self):
