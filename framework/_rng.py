@@ -32,6 +32,7 @@ class Generator:
         self.device = as_device(device)
         self._source = _SOURCES.get(self.device.type, _cuda_source)(self.device)
         self.manual_seed(DEFAULT_SEED)
+        self._first_seed = DEFAULT_SEED
 
     def manual_seed(self, seed):
         """Start the stream of `seed`, an integer from -2^63 to 2^64 - 1; negative ones count from 2^64 down.  Returns self."""
@@ -231,6 +232,7 @@ def default_generator(device=None):
             if found is None:
                 found = Generator(device)
                 found.seed() if _seed is None else found.manual_seed(_seed)
+                found._first_seed = found.initial_seed()
                 _defaults[device] = found
     return found
 
@@ -247,9 +249,19 @@ def generator_beside(array, generator=None):
 
 def seed_everywhere(seed):
     """Seed the default generators of the CPU and of every CUDA device; those made later start from `seed` too."""
-    global _seed
     for generator in (default_generator("cpu"), *_defaults.values()):
         generator.manual_seed(seed)
+    start_new_from(seed)
+
+
+def seed_of_new():
+    """The seed from which default generators that are yet to be made will start; None: each from one of its own."""
+    return _seed
+
+
+def start_new_from(seed):
+    """Set `seed_of_new`."""
+    global _seed
     _seed = seed
 
 

@@ -13,6 +13,7 @@ from .._device import as_device
 from .._dtypes import as_dtype, get_default_dtype, int64, of_numpy
 from .._tensor.pinning import pinned_if
 from ..ops.creation import fresh, place_of
+from ._random_state import RandomState
 from ._sizes import shape_of_new
 
 Generator = _rng.Generator
@@ -99,13 +100,11 @@ def fork_rng(devices=None, enabled=True, _caller="fork_rng", _devices_kw="device
         return
     if as_device(device_type).type == "cpu":
         devices = ()
-    generators = _rng.in_use() if devices is None else [_rng.default_generator(d) for d in ("cpu", *(as_device(d) for d in devices))]
-    states = [g.state_bytes() for g in generators]
+    state = RandomState(None if devices is None else [_rng.default_generator(d) for d in ("cpu", *(as_device(d) for d in devices))])
     try:
         yield
     finally:
-        for generator, state in zip(generators, states):
-            generator.restore_bytes(state)
+        state.restore()
 
 
 # -- new tensors -------------------------------------------------------------------------------------------------------
