@@ -40,7 +40,7 @@ def only_numbers_differ(op, raw):
     on_cpu = [a for a in arrays if type(a) is np.ndarray]
     if op.promote is None or not 0 < len(on_cpu) < len(arrays):
         return False
-    return not any(a.ndim for a in on_cpu) and not any(type(a) is SparseArray for a in arrays)
+    return not any(a.ndim for a in on_cpu)
 
 
 def refuse_mixture(op, raw):
@@ -55,7 +55,7 @@ def refuse_mixture(op, raw):
 def explain(op, error, raw):
     """Raise torch's error in place of the array library's when the cause is plain.
 
-    Returns whether the general path can do what this one could not: a number on the CPU stands beside arrays on a GPU.
+    Returns whether the general path can do what this one could not: a number on the CPU stands beside arrays on a GPU, or an operand is sparse.
     """
     arrays = _arrays(raw)
     if isinstance(error, OutOfMemoryError):
@@ -63,6 +63,8 @@ def explain(op, error, raw):
         return None
     if isinstance(error, MemoryError) and type(error).__module__.startswith("cupy"):  # a program gave CuPy an allocator of its own
         raise OutOfMemoryError(f"CUDA out of memory. {op.name}: {error}") from None
+    if any(type(a) is SparseArray for a in arrays):  # which CuPy refuses in words of its own
+        return not isinstance(error, Elsewhere)
     if len({device_of(a) for a in arrays}) > 1:
         if only_numbers_differ(op, raw):
             return True

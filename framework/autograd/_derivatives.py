@@ -2,8 +2,7 @@
 import warnings
 
 from .. import ops
-from .._backends import of_array
-from .._backends.sparse_ import SparseArray
+from .._backends import BACKENDS, of_array
 from .._core.graph import GradientEdge
 from .._core.tensor import Tensor, wrap
 from .._tensor.gradients import at_edge, run_backward
@@ -72,7 +71,7 @@ def _as_tensor(t, i, g, allow_unused, materialize):
         return None
     if isinstance(g, Tensor):
         return g
-    g = of_array(g if type(g) is SparseArray else t._data).asarray(g)
+    g = (BACKENDS.get(type(g)) or of_array(t._data)).asarray(g)
     return wrap(g.copy() if g.base is not None else g)
 
 

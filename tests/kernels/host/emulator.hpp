@@ -182,7 +182,7 @@ template <class X> static X __shfl_up_sync(unsigned, X v, int by) {
 template <class X> static X atomicCAS(X* at, X expected, X v) { X old = *at; if (old == expected) *at = v; return old; }
 template <class X> static X atomicMin(X* at, X v) { X old = *at; if (v < old) *at = v; return old; }
 template <class X> static X atomicOr(X* at, X v) { X old = *at; *at = old | v; return old; }
-template <class X> static X atomicAdd(X* at, X v) { X old = *at; *at = old + v; return old; }
+template <class X, class V> static X atomicAdd(X* at, V v) { X old = *at; *at = old + static_cast<X>(v); return old; }
 template <class X> static X __ldg(const X* at) { return *at; }
 template <class X> static X min(X a, X b) { return b < a ? b : a; }
 template <class X> static X max(X a, X b) { return a < b ? b : a; }
