@@ -123,6 +123,11 @@ def synchronize(index=None):
         cupy.cuda.runtime.deviceSynchronize()
 
 
+def checking_matrices():
+    """A context in which a matrix that cannot be inverted, solved with or factored raises NumPy's LinAlgError.  The host waits for the answer."""
+    return cupyx.errstate(linalg="raise")
+
+
 def scalar(value, dtype):
     """A Python number as a NumPy scalar, which CuPy passes to kernels by value; out-of-range integers wrap as torch's do."""
     return np.asarray(value).astype(dtype)[()]

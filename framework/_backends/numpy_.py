@@ -54,6 +54,11 @@ def require_device(index=None):
 
 
 
+def checking_matrices():
+    """A context in which a matrix that cannot be inverted, solved with or factored raises NumPy's LinAlgError: it always does."""
+    return _NOTHING
+
+
 def scalar(value, dtype):
     """A Python number as a 0-d array; out-of-range integers wrap as torch's do."""
     return np.asarray(value).astype(dtype)

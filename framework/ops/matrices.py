@@ -65,11 +65,12 @@ def _gaps(xp, values):
     return _columns(xp, values) - _rows(xp, values) + _eye(values)
 
 
-@op(promote=_types, broadcasts=False, fast=False, holomorphic=False, grad_name="LinalgInvEx")
+@op(promote=_types, broadcasts=False, fast=False, holomorphic=False, grad_name="LinalgInvEx", syncs=True)
 def inv(xp, x):
     """The inverse.  (*, n, n) -> (*, n, n).  LinAlgError for a singular matrix."""
     try:
-        return xp.linalg.inv(x)
+        with BACKENDS[type(x)].checking_matrices():
+            return xp.linalg.inv(x)
     except np.linalg.LinAlgError:
         raise LinAlgError("linalg.inv: The inversion could not be completed because the input matrix is singular.") from None
 
@@ -80,11 +81,12 @@ def _(xp, g, out):
     return xp.negative(turned @ g @ turned)
 
 
-@op(promote=_types, broadcasts=True, fast=False, holomorphic=False, grad_name="LinalgSolveEx")
+@op(promote=_types, broadcasts=True, fast=False, holomorphic=False, grad_name="LinalgSolveEx", syncs=True)
 def solve(xp, x, y):
     """The `z` with x z = y.  (*, n, n), (*, n, k) -> (*, n, k).  LinAlgError for a singular matrix."""
     try:
-        return xp.linalg.solve(x, y)
+        with BACKENDS[type(x)].checking_matrices():
+            return xp.linalg.solve(x, y)
     except np.linalg.LinAlgError:
         raise LinAlgError("linalg.solve: The solver failed because the input matrix is singular.") from None
 
@@ -142,11 +144,12 @@ def _(xp, g, x, out):
     return xp.zeros_like(x) if isinstance(total, int) else _rows(xp, _rows(xp, total)) * _h(xp, run(inv, xp, x))
 
 
-@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgCholeskyEx")
+@op(promote=_types, fast=False, holomorphic=False, grad_name="LinalgCholeskyEx", syncs=True)
 def cholesky(xp, x):
     """The lower triangle L with L L^H = x, of a Hermitian positive definite matrix; its upper triangle is not read.  (*, n, n) -> (*, n, n)"""
     try:
-        return xp.linalg.cholesky(x)
+        with BACKENDS[type(x)].checking_matrices():
+            return xp.linalg.cholesky(x)
     except np.linalg.LinAlgError:
         raise LinAlgError("linalg.cholesky: The factorization could not be completed because the input is not positive-definite.") from None
 
