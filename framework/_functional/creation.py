@@ -106,7 +106,7 @@ def scalar_tensor(value, *, dtype=None, device=None, requires_grad=False):
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """`as_tensor` with a choice: copy=True always copies, copy=False raises ValueError where a copy is needed."""
     out = as_tensor(obj, dtype, device)
-    shared = out is obj or out._data is obj or (isinstance(obj, np.ndarray) and np.shares_memory(out._data, obj))
+    shared = out is obj or out._data is obj or (isinstance(obj, np.ndarray) and type(out._data) is np.ndarray and np.shares_memory(out._data, obj))
     if copy and shared:
         out = ops.copy(out)
     if copy is False and not shared:

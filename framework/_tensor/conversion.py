@@ -194,8 +194,10 @@ def __deepcopy__(self, memo):
 def _copy_of_memory(a, memo):
     """A copy with the same strides; arrays on one memory have copies on one memory, which `memo` holds."""
     owner = a if a.base is None else a.base
-    dense = type(owner) is np.ndarray and owner.base is None and (owner.flags.c_contiguous or owner.flags.f_contiguous)
-    if not dense or type(a) is not np.ndarray or owner.dtype != a.dtype or not a.size:
+    backend = of_array(a)
+    known = backend.name in ("numpy", "cupy") and type(owner) is type(a) is backend.Array
+    dense = known and owner.base is None and (owner.flags.c_contiguous or owner.flags.f_contiguous)
+    if not dense or owner.dtype != a.dtype or not a.size:
         return a.copy(order="K")
     if id(owner) not in memo:
         memo[id(owner)] = owner.copy(order="K")
@@ -203,9 +205,9 @@ def _copy_of_memory(a, memo):
     copied = memo[id(owner)]
     if a is owner:
         return copied
-    start = (a.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // a.itemsize
-    flat = np.lib.stride_tricks.as_strided(copied, (copied.size,), (copied.itemsize,))
-    return np.lib.stride_tricks.as_strided(flat[start:], a.shape, a.strides)
+    start, strided = backend.offset(a, owner) // a.itemsize, backend.xp.lib.stride_tricks.as_strided
+    flat = strided(copied, (copied.size,), (copied.itemsize,))
+    return strided(flat[start:], a.shape, a.strides)
 
 
 def __reduce_ex__(self, protocol):

@@ -1,4 +1,6 @@
 """Short programs on CuPy's own arrays, with kernels that are run: what they end with is what they end with on the CPU."""
+import copy
+
 import numpy as np
 import pytest
 
@@ -11,13 +13,16 @@ S = T.eye(2, device=D).to_sparse(); S * 2
 S = T.eye(2, device=D).to_sparse(); S.mul_(3.0)
 S = T.eye(2, device=D).to_sparse(); T.ones(2, 2, device=D) * S
 x = T.ones(2, device=D, requires_grad=True); y = x * 3; e = T.autograd.graph.get_gradient_edge(y); T.autograd.grad(y.sum(), e)
+x = T.ones(2, 3, device=D); a, b = copy.deepcopy([x, x.T[1]]); b.zero_(); a
+T.asarray(np.arange(3), device=D, copy=True)
+T.linalg.cholesky_ex(-T.eye(2, device=D))[1]
 """
 
 
 def outcome(program, device):
     """The values of a program's last expression."""
     *lines, last = program.split("; ")
-    scope = {"T": ringgrad, "D": device}
+    scope = {"T": ringgrad, "D": device, "np": np, "copy": copy}
     exec("\n".join(lines), scope)
     found = eval(last, scope)
     return [*map(described, found)] if isinstance(found, (list, tuple)) else described(found)
@@ -31,6 +36,14 @@ def described(x):
 @pytest.mark.parametrize("program", PROGRAMS.strip().splitlines())
 def test_values_are_those_of_the_cpu(program, executed):
     assert outcome(program, "cuda") == outcome(program, "cpu")
+
+
+@pytest.mark.parametrize("function", ["inv", "cholesky"])
+@pytest.mark.parametrize("shape", [(2, 2), (3, 2, 2)])
+def test_matrices_that_cannot_be_factored_are_told(function, shape, executed):
+    """CuPy itself would go on with what the library left behind."""
+    with pytest.raises(ringgrad.linalg.LinAlgError, match=function):
+        getattr(ringgrad.linalg, function)(ringgrad.zeros(shape, device="cuda"))
 
 
 @pytest.fixture
