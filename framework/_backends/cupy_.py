@@ -1,4 +1,5 @@
 """The CUDA backend: CuPy arrays.  Imported only when a CUDA tensor is asked for."""
+import functools
 import math
 import os
 
@@ -41,8 +42,15 @@ def require_device(index=None):
 
 
 def asarray(x, dtype=None):
-    """`x` as a CuPy array on the current device; copies only when it must."""
+    """`x` as a CuPy array, where it is if it is one, else on the current device; copies only when it must."""
+    if type(x) is cupy.ndarray:
+        return x if dtype is None or x.dtype == dtype else _of_type(x, dtype)
     return cupy.asarray(x, dtype=dtype)
+
+
+def _of_type(x, dtype):
+    with x.device:
+        return x.astype(dtype)
 
 
 def from_host(array, index=None, non_blocking=False):
@@ -138,6 +146,12 @@ def on_device_of(array):
     if type(array) is list:
         array = next(a for a in array if a is not None)
     return getattr(array, "_data", array).device
+
+
+@functools.cache
+def several():
+    """Whether there is more than one GPU, so that arrays may lie on another than the current one."""
+    return cupy.cuda.runtime.getDeviceCount() > 1
 
 
 def is_current(array):

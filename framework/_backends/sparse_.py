@@ -39,11 +39,12 @@ class Pattern:
     @functools.cached_property
     def flat(self):
         """One number per value: its place among the sparse dimensions in row-major order."""
-        xp = dense_backends[type(self.indices)].xp
-        places = xp.zeros(self.indices.shape[1], np.int64)
-        for coordinates, n in zip(self.indices, self.shape):
-            places *= n
-            places += coordinates
+        backend = dense_backends[type(self.indices)]
+        with backend.on_device_of(self.indices):
+            places = backend.xp.zeros(self.indices.shape[1], np.int64)
+            for coordinates, n in zip(self.indices, self.shape):
+                places *= n
+                places += coordinates
         return places
 
     @functools.cached_property

@@ -10,6 +10,7 @@ from .._backends.sparse_ import Elsewhere
 from .._state import state
 from .graph import refresh_view, set_history
 from .op import op
+from .placing import device_to_enter
 from .quiet import OFF, restore, silence
 from .recording import record, shares_memory
 from .saved import pack_saved
@@ -31,6 +32,9 @@ def apply_inplace(op, target, others, attrs):
     check_writable(target, records)
     records = records and target._data.dtype.kind in "fcV"
     raw = [unwrap(t) for t in inputs]
+    if type(raw[0]) is not np.ndarray and (device := device_to_enter(raw)) is not None:
+        with device:
+            return apply_inplace(op, target, others, attrs)
     at_once = op.writer is not None and not (records and any(n in op.slots for n in op.inputs)) and _written_at_once(op, raw, attrs)
     if at_once and not records:
         count_write(target)
@@ -87,7 +91,11 @@ def write(target, values):
     check_apart(target)
     token = silence(OFF)
     try:
-        target._data[...] = values
+        if type(target._data) is np.ndarray or (device := device_to_enter((target._data,))) is None:
+            target._data[...] = values
+        else:
+            with device:
+                target._data[...] = values
     finally:
         restore(token)
     count_write(target)

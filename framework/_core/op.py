@@ -9,6 +9,7 @@
 A rule may name inputs, `out`, attributes, and `x_shape` / `x_dtype` / `x_device` (saved without keeping x alive).  A rule for several inputs,
 `@conv.vjp("x", "weight")`, returns one gradient for each and may name `needs`, which says which of them are wanted.
 """
+import contextlib
 import inspect
 from functools import cached_property
 
@@ -20,9 +21,10 @@ from .._backends.sparse_ import Elsewhere, SparseArray
 from .._state import state
 from . import errors
 from .graph import Node, refresh_view
+from .placing import device_to_enter, placed
 from .quiet import OFF, restore, silence
 from .recording import F32, record, shares_memory, tie_view
-from .tensor import Tensor, wrap
+from .tensor import Tensor, unwrap, wrap
 
 REGISTRY = {}  # every op by name
 
@@ -157,7 +159,8 @@ class Op:
         """The op on operands of which one is sparse.  NotImplementedError, torch's type, where it has no way for them."""
         if self.sparse is None:
             raise NotImplementedError(str(Elsewhere(self.name))) from None
-        return self.sparse(*inputs, **attrs)
+        with device_to_enter([unwrap(t) for t in inputs]) or contextlib.nullcontext():
+            return self.sparse(*inputs, **attrs)
 
     def rule_for(self, rule, backend):
         """The function that computes `rule` on `backend`."""
@@ -239,6 +242,9 @@ class Op:
         backend = _backend_of(self, raw)
         if backend.name == "cupy" and any(type(a) is np.ndarray for a in raw):
             raw = _with_numbers(raw, backend)
+        if backend.name in ("cupy", "sparse") and (device := device_to_enter(raw)) is not None:
+            with device:  # for what is converted before the kernel runs, and after
+                return self.compute(raw, attrs)
         converted, half = raw, None
         token = silence(OFF)
         try:
@@ -308,7 +314,8 @@ class _Kernels(dict):
     def __missing__(self, array_type):
         backend = BACKENDS[array_type]
         formula = backend.kernel(self.op) if backend.name in ("sparse", "meta") else self.op.forward
-        fn = self[array_type] = self.op.overrides.get((backend.name, None), formula)
+        fn = self.op.overrides.get((backend.name, None), formula)
+        fn = self[array_type] = placed(self.op, fn, backend) if backend.name == "cupy" else fn
         return fn
 
 

@@ -184,7 +184,8 @@ def _index_tensors(i, shape, at):
 
 def places(mask):
     """The indices of the True elements of an array, an array for each dimension; on a GPU the host waits, to know how many they are."""
-    return mask.nonzero()
+    with of_array(mask).on_device_of(mask):
+        return mask.nonzero()
 
 
 def view_of(x, basic):

@@ -39,8 +39,9 @@ def coalesced(x):
     if raw.coalesced:
         return x
     xp = xp_of(x)
-    places, inverse = xp.unique(raw.pattern.flat, return_inverse=True)
-    indices = xp.stack(xp.unravel_index(places, raw.shape[:raw.pattern.rank])).astype(np.int64) if raw.pattern.rank else raw.indices
+    with of_array(raw.values).on_device_of(raw.values):
+        places, inverse = xp.unique(raw.pattern.flat, return_inverse=True)
+        indices = xp.stack(xp.unravel_index(places, raw.shape[:raw.pattern.rank])).astype(np.int64) if raw.pattern.rank else raw.indices
     values = ops.add_segments(ops.sparse_values(x), inverse, len(places))
     return ops.sparse_coo(values, Pattern(indices.reshape(raw.pattern.rank, -1), raw.shape), True, raw.layout)
 

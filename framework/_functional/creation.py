@@ -93,9 +93,10 @@ def moved(array, place, np_dtype=None, copy=False):
         out = backend.to_host(array)
     else:
         out = backend.from_host(array, place.index) if isinstance(array, np.ndarray) else backend.move(array, place.index)
-    if np_dtype is not None and out.dtype != np_dtype:
-        return out.astype(np_dtype)
-    return out.copy() if copy and out is array else out
+    with of_array(out).on_device_of(out):
+        if np_dtype is not None and out.dtype != np_dtype:
+            return out.astype(np_dtype)
+        return out.copy() if copy and out is array else out
 
 
 def scalar_tensor(value, *, dtype=None, device=None, requires_grad=False):

@@ -35,8 +35,9 @@ def _first_places(found):
     """Where along the last dimension the first True stands, counted from 1; 0 where there is none.  bool (*, n) -> int32 (*)"""
     backend = of_array(found)
     xp = backend.xp
-    places = xp.where(found.any(-1), found.argmax(-1) + 1, 0) if found.shape[-1] else xp.zeros(found.shape[:-1])
-    return backend.asarray(places).astype(np.int32)
+    with backend.on_device_of(found):
+        places = xp.where(found.any(-1), found.argmax(-1) + 1, 0) if found.shape[-1] else xp.zeros(found.shape[:-1])
+        return backend.asarray(places).astype(np.int32)
 
 
 # -- LU ----------------------------------------------------------------------------------------------------------------
@@ -47,9 +48,9 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False):  # noqa: N803 - torch's 
     if not pivot:
         raise RuntimeError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     compact, pivots = ops.lu_factor(A)
-    diagonal = compact._data.diagonal(axis1=-2, axis2=-1) == 0
+    diagonal = (ops.diagonal(compact, 0, -2, -1) == 0)._data
     places = _first_places(diagonal)
-    if check_errors and places.any():
+    if check_errors and bool(wrap(places).any()):
         place = int(places[places != 0][0])
         raise RuntimeError(f"torch.linalg.lu_factor: U[{place},{place}] is zero and using it on lu_solve would result in a division by zero. If you "
                            "still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)")
@@ -119,8 +120,8 @@ def ldl_factor_ex(A, *, hermitian=False, check_errors=False):  # noqa: N803
     """(LD, pivots, info): as `ldl_factor`; info is 0, or the place from 1 of the first zero block of D."""
     _matrix("torch.linalg.ldl_factor_ex", A, square=True)
     compact, pivots = ops.ldl_factor(A, bool(hermitian))
-    places = _first_places((compact._data.diagonal(axis1=-2, axis2=-1) == 0) & (pivots._data > 0))
-    if check_errors and places.any():
+    places = _first_places(((ops.diagonal(compact, 0, -2, -1) == 0) & (pivots > 0))._data)
+    if check_errors and bool(wrap(places).any()):
         raise RuntimeError(f"torch.linalg.ldl_factor: the block of D at {int(places[places != 0][0])} is zero, so that D is singular")
     return LdlFactorEx(compact, pivots, wrap(places))
 

@@ -243,8 +243,8 @@ def masked_select(input, mask):
     beside_each_other("masked_select", input, mask)
     shape = broadcast_shapes(input._data.shape, mask._data.shape)
     flat = ops.reshape(ops.broadcast_to(input, shape), (-1,))
-    xp = of_array(mask._data).xp
-    return ops.index(flat, wrap(xp.flatnonzero(xp.broadcast_to(mask._data, shape))))
+    (where,) = _index.places(ops.reshape(ops.broadcast_to(mask, shape), (-1,))._data)
+    return ops.index(flat, wrap(where))
 
 
 @_both_forms
@@ -280,8 +280,10 @@ def put_(self, index, source, accumulate=False):
         raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = {source._data.size}, "
                            f"index.numel() = {index._data.size}")
     backend = of_array(index._data)
-    at = backend.xp.unravel_index(index._data.reshape(-1) % max(math.prod(self._data.shape), 1), self._data.shape)
-    others = (ops.reshape(source, (-1,)), *[wrap(backend.asarray(a)) for a in at], *[None] * (MOST - len(at)))
+    with backend.on_device_of(index._data):
+        at = backend.xp.unravel_index(index._data.reshape(-1) % max(math.prod(self._data.shape), 1), self._data.shape)
+        at = [wrap(backend.asarray(a)) for a in at]
+    others = (ops.reshape(source, (-1,)), *at, *[None] * (MOST - len(at)))
     apply_inplace(ops.index_put.op, self, others, {"dims": tuple(range(len(at))), "accumulate": bool(accumulate)})
     return self
 

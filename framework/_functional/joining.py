@@ -90,11 +90,11 @@ def combinations(input, r=2, with_replacement=False):
         raise RuntimeError(f"Expect a 1D vector, but got shape {list(input._data.shape)}")
     n = input._data.size
     grid = meshgrid(*[ops.arange(n, device=input.device)] * r)
-    rows = ops.stack([ops.reshape(g, (-1,)) for g in grid], 1)._data if r else None
+    rows = ops.stack([ops.reshape(g, (-1,)) for g in grid], 1) if r else None
     if rows is None:
         return ops.empty((0,), input.dtype, input.device)
     ahead = (rows[:, 1:] >= rows[:, :-1]) if with_replacement else (rows[:, 1:] > rows[:, :-1])
-    return ops.index(input, rows[ahead.all(1)], dims=(0,))
+    return ops.index(input, rows[ahead.all(1)]._data, dims=(0,))
 
 
 def block_diag(*tensors):

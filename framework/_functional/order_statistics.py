@@ -52,7 +52,7 @@ def _check_quantile(name, input, q, interpolation):
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor, but it has shape {list(q._data.shape)}")
     if q._data.dtype != input._data.dtype:
         raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor: {q.dtype} and {input.dtype}")
-    if bool(((q._data < 0) | (q._data > 1)).any()):
+    if bool(((q < 0) | (q > 1)).any()):
         raise RuntimeError(f"{name}() q values must be in the range [0, 1], but they are {q.tolist()}")
     if interpolation not in _METHODS:
         raise RuntimeError(f"{name}() interpolation must be one of {', '.join(_METHODS)}, but got {interpolation}")
@@ -120,7 +120,8 @@ def histc(input, bins=100, min=0, max=0):  # noqa: A002
 def _edges(name, input, bins, low, high):
     a = input._data
     if low == high and a.size:
-        low, high = float(a.min()), float(a.max())
+        with of_array(a).on_device_of(a):
+            low, high = float(a.min()), float(a.max())
     if low == high:
         low, high = low - 1, high + 1
     if not (math.isfinite(low) and math.isfinite(high)):

@@ -81,8 +81,10 @@ def resize_(self, *size, memory_format=None):
         return self
     n, memory, start = math.prod(shape), _memory(self._data), self.storage_offset()
     if start + n > memory.size:
-        grown = of_array(memory).xp.zeros(start + n, memory.dtype)
-        grown[:memory.size] = memory
+        backend = of_array(memory)
+        with backend.on_device_of(memory):
+            grown = backend.xp.zeros(start + n, memory.dtype)
+            grown[:memory.size] = memory
         memory = grown
         self._cell, self._view = [0], None
     self._data = memory[start:start + n].reshape(shape)

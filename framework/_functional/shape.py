@@ -246,7 +246,9 @@ def _repeat_each(input, repeats, dim):
                            f"input.size({dim}) = {x._data.shape[dim]}")
     if (counts < 0).any():
         raise RuntimeError("repeats can not be negative")
-    rows = of_array(x._data).asarray(np.repeat(np.arange(len(counts)), counts))
+    backend = of_array(x._data)
+    with backend.on_device_of(x._data):
+        rows = backend.asarray(np.repeat(np.arange(len(counts)), counts))
     return ops.take(x, rows, dim)
 
 

@@ -3,8 +3,7 @@
 import numpy as np
 
 from .. import ops
-from .._backends import of_array
-from .._core.tensor import Tensor, unwrap, wrap
+from .._core.tensor import Tensor, unwrap
 from ..ops.shape import wrap_dim
 from ._results import named
 
@@ -104,7 +103,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
         raise RuntimeError(f"searchsorted(): side can only be 'left' or 'right', and must not contradict right={right}, but got {side!r}")
     if sorter is not None:
         sorted_sequence = ops.take_along_axis(sorted_sequence, sorter, sorted_sequence._data.ndim - 1)
-    y = input if isinstance(input, Tensor) else wrap(of_array(sorted_sequence._data).asarray(input, sorted_sequence._data.dtype))
+    y = input if isinstance(input, Tensor) else ops.full((), input, sorted_sequence.dtype, sorted_sequence.device)
     if sorted_sequence._data.ndim != 1 and sorted_sequence._data.shape[:-1] != y._data.shape[:-1]:
         raise RuntimeError("searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value "
                            f"tensor must match, but we got boundaries tensor {list(sorted_sequence._data.shape)} and input value tensor "
@@ -123,7 +122,7 @@ def bucketize(input, boundaries, *, out_int32=False, right=False):
 def bincount(input, weights=None, minlength=0):
     """How often each of 0, 1, 2, ... occurs in a 1-d tensor of integers; with weights, the sums of the weights.  (n) -> (max + 1 or minlength)"""
     a = input._data
-    if a.ndim != 1 or a.dtype.kind not in "iu" or (a.size and bool((a < 0).any())):
+    if a.ndim != 1 or a.dtype.kind not in "iu" or (a.size and bool((input < 0).any())):
         raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs, but got shape {list(a.shape)} of {input.dtype}")
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, but got {minlength}")

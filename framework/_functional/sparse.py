@@ -5,7 +5,7 @@ torch.sparse_coo is a list of places and their values; torch.sparse_csr is the s
 import numpy as np
 
 from .. import ops
-from .._backends import for_device
+from .._backends import for_device, of_array
 from .._backends.sparse_ import Pattern
 from .._core.tensor import Tensor, wrap
 from .._device import as_device
@@ -43,6 +43,15 @@ def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, device=Non
     if values is None:
         return _empty(indices if size is None else size, dtype, device, requires_grad)
     values = _as_values(values, dtype, device)
+    with _device_of(values):
+        return _coo(indices, values, size, requires_grad, is_coalesced, checks["invariants"] if check_invariants is None else check_invariants)
+
+
+def _device_of(t):
+    return of_array(t._data).on_device_of(t._data)
+
+
+def _coo(indices, values, size, requires_grad, is_coalesced, wary):
     places = _as_indices(indices, values)
     if places.ndim != 2:
         raise RuntimeError(f"indices must be sparse_dim x nnz, but got: {list(places.shape)}")
@@ -52,7 +61,6 @@ def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, device=Non
         raise RuntimeError(f"indices and values must have same nnz, but got nnz from indices: {places.shape[1]}, nnz from values: {values.shape[0]}")
     size = _size(places, values, size)
     pattern = Pattern(places, size)
-    wary = checks["invariants"] if check_invariants is None else check_invariants
     if is_coalesced and wary and not bool((pattern.flat[1:] > pattern.flat[:-1]).all()):
         raise RuntimeError("cannot set is_coalesced to true if indices correspond to uncoalesced COO tensor")
     out = ops.sparse_coo(values, pattern, bool(is_coalesced), "sparse_coo")
@@ -111,6 +119,11 @@ def sparse_csr_tensor(crow_indices, col_indices, values, size=None, *, dtype=Non
                       check_invariants=None):
     """A sparse matrix by rows: row i has the values crow_indices[i] to crow_indices[i + 1], in the columns that col_indices names."""
     values = _as_values(values, dtype, device)
+    with _device_of(values):
+        return _csr(crow_indices, col_indices, values, size, requires_grad)
+
+
+def _csr(crow_indices, col_indices, values, size, requires_grad):
     starts, columns = _as_indices(crow_indices, values), _as_indices(col_indices, values)
     if starts.ndim != 1 or columns.ndim != 1 or values._data.ndim != 1:
         raise RuntimeError("sparse_csr_tensor: crow_indices, col_indices and values must be vectors; batches are not supported")
@@ -151,17 +164,23 @@ def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=N
     if not 0 <= rank <= n or (n and not rank):
         raise RuntimeError(f"dense_to_sparse: sparse_dim argument must be in [{min(n, 1)},{n}] range, but {sparse_dim} is given")
     array = self._data
-    xp = for_device(self.device).xp
-    filled = array != 0
-    if rank < n:
-        filled = filled.any(tuple(range(rank, n)))
-    places = xp.stack(xp.nonzero(filled)).astype(np.int64) if n else xp.zeros((0, int(filled)), np.int64)
+    with _device_of(self):
+        places = _filled(array, rank)
     pattern = Pattern(places, array.shape)
     rows = int(np.prod(array.shape[:rank], dtype=np.int64))
     values = ops.pick_rows(ops.reshape(self, (rows, *array.shape[rank:])), pattern.flat)
     if name == "sparse_csr" and n != 2:
         raise RuntimeError(f"to_sparse_csr: a matrix is needed, not shape {list(array.shape)}")
     return ops.sparse_coo(values, pattern, True, name)
+
+
+def _filled(array, rank):
+    """The places, among the first `rank` dimensions, of what is not zero.  (rank, nnz) int64"""
+    xp, n = of_array(array).xp, array.ndim
+    filled = array != 0
+    if rank < n:
+        filled = filled.any(tuple(range(rank, n)))
+    return xp.stack(xp.nonzero(filled)).astype(np.int64) if n else xp.zeros((0, int(filled)), np.int64)
 
 
 def _relaid(x, layout):

@@ -168,7 +168,8 @@ def __len__(self):
 def __contains__(self, element):
     if not isinstance(element, (Tensor, numbers.Number)):
         raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
-    return bool((self._data == unwrap(element)).any())
+    with of_array(self._data).on_device_of(self._data):
+        return bool((self._data == unwrap(element)).any())
 
 
 def __format__(self, spec):
@@ -198,9 +199,11 @@ def _copy_of_memory(a, memo):
     known = backend.name in ("numpy", "cupy") and type(owner) is type(a) is backend.Array
     dense = known and owner.base is None and (owner.flags.c_contiguous or owner.flags.f_contiguous)
     if not dense or owner.dtype != a.dtype or not a.size:
-        return a.copy(order="K")
+        with backend.on_device_of(a):
+            return a.copy(order="K")
     if id(owner) not in memo:
-        memo[id(owner)] = owner.copy(order="K")
+        with backend.on_device_of(a):
+            memo[id(owner)] = owner.copy(order="K")
         memo.setdefault(id(memo), []).append(owner)  # as copy.deepcopy does: nobody else gets its id
     copied = memo[id(owner)]
     if a is owner:

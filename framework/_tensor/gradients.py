@@ -9,6 +9,7 @@ from .._core import engine
 from .._core.gradients import accumulate
 from .._core.graph import GradientEdge, leaf_hooks, node_hooks, public_edge, refresh_view
 from .._core.hooks import RemovableHandle
+from .._core.placing import device_to_enter
 from .._core.tensor import InferenceVersion, Tensor, _new, wrap
 from .._dtypes import of_numpy
 
@@ -144,7 +145,11 @@ def run_backward(tensors, gradients, retain_graph=None, create_graph=False, inpu
         roots.append(t)
         seeds.append(g if create_graph else g._data)
     keep = create_graph if retain_graph is None else retain_graph
-    return engine.backward(roots, seeds, keep, create_graph, inputs, accumulate)
+    device = device_to_enter([t._data for t in roots])
+    if device is None:
+        return engine.backward(roots, seeds, keep, create_graph, inputs, accumulate)
+    with device:
+        return engine.backward(roots, seeds, keep, create_graph, inputs, accumulate)
 
 
 def _seed(t, g):
@@ -154,7 +159,9 @@ def _seed(t, g):
                                "or pass backward(gradient=...)")
         if t._data.dtype.kind == "c":
             raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {t.dtype}")
-        return wrap(of_array(t._data).xp.ones_like(t._data))
+        backend = of_array(t._data)
+        with backend.on_device_of(t._data):
+            return wrap(backend.xp.ones_like(t._data))
     if not isinstance(g, Tensor):
         raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if g._data.shape != t._data.shape:

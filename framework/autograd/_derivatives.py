@@ -71,8 +71,10 @@ def _as_tensor(t, i, g, allow_unused, materialize):
         return None
     if isinstance(g, Tensor):
         return g
-    g = (BACKENDS.get(type(g)) or of_array(t._data)).asarray(g)
-    return wrap(g.copy() if g.base is not None else g)
+    backend = BACKENDS.get(type(g)) or of_array(t._data)
+    with backend.on_device_of(g):
+        g = backend.asarray(g)
+        return wrap(g.copy() if g.base is not None else g)
 
 
 def _batched(outputs, inputs, given, retain_graph, create_graph, allow_unused, materialize):

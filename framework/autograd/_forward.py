@@ -3,6 +3,7 @@
 A backward pass computes g = J^H v, which is linear in v.  Its own derivative with respect to v, in the direction t, is J t: what forward mode
 gives (Townsend 2017, "A new trick for calculating Jacobian vector products").  No op needs a forward rule for it; it costs about two backward passes.
 """
+from .. import ops
 from .._backends import of_array
 from .._core.modes import enable_grad
 from .._core.tensor import wrap
@@ -39,13 +40,18 @@ class Pushforward:
 
 def basis(tensors):
     """Unit vectors of the flattened `tensors`, one after the other: each is a tuple with one tensor per tensor, all zeros but for a single 1."""
-    xp = of_array(tensors[0]._data).xp if tensors else None
-    empty = [wrap(xp.zeros(t._data.shape, t._data.dtype)) for t in tensors]
+    empty = [ops.zeros_like(t) for t in tensors]
     for i, t in enumerate(tensors):
         for k in range(t._data.size):
-            unit = xp.zeros(t._data.size, t._data.dtype)
-            unit[k] = 1
-            yield tuple(wrap(unit.reshape(t._data.shape)) if j == i else e for j, e in enumerate(empty))
+            yield tuple(_unit(t, k) if j == i else e for j, e in enumerate(empty))
+
+
+def _unit(t, k):
+    backend = of_array(t._data)
+    with backend.on_device_of(t._data):
+        unit = backend.xp.zeros(t._data.size, t._data.dtype)
+        unit[k] = 1
+    return wrap(unit.reshape(t._data.shape))
 
 
 def split_columns(columns, output, inputs):

@@ -90,7 +90,8 @@ class _FunctionOp:
         filled = []
         for x, form in zip(grads, outputs):
             if x is None and form is not None and ctx.materialize_grads:
-                x = backend.xp.zeros(*form)
+                with backend.on_device_of(next(x for x in grads if x is not None)):
+                    x = backend.xp.zeros(*form)
             filled.append(x if x is None or isinstance(x, Tensor) else wrap(x))
         ctx._unpacked = tuple(saved)
         try:

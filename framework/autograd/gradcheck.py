@@ -46,7 +46,7 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     outputs = _differentiable(func(*inputs))
     if grad_outputs is None:
         rng = np.random.default_rng(0)
-        grad_outputs = [wrap(of_array(o._data).asarray(rng.standard_normal(o._data.shape).astype(o._data.dtype)), True) for o in outputs]
+        grad_outputs = [wrap(_beside(rng.standard_normal(o._data.shape).astype(o._data.dtype), o), True) for o in outputs]
     else:
         grad_outputs = [grad_outputs] if isinstance(grad_outputs, Tensor) else list(grad_outputs)
 
@@ -78,6 +78,12 @@ def _host(t):
     return of_array(t._data).to_host(t._data)
 
 
+def _beside(array, t):
+    backend = of_array(t._data)
+    with backend.on_device_of(t._data):
+        return backend.asarray(array)
+
+
 def _analytic(output, inputs):
     """Per input: the Jacobian, (parts of the output, parts of the input)."""
     shape, dtype = output._data.shape, output._data.dtype
@@ -86,7 +92,7 @@ def _analytic(output, inputs):
         for k in range(output._data.size):
             seed = np.zeros(shape, dtype)
             seed.reshape(-1)[k] = unit
-            found = grad(output, inputs, wrap(of_array(output._data).asarray(seed)), retain_graph=True, allow_unused=True)
+            found = grad(output, inputs, wrap(_beside(seed, output)), retain_graph=True, allow_unused=True)
             rows.append([_parts(np.zeros(t._data.shape, t._data.dtype) if g is None else _host(g)) for t, g in zip(inputs, found)])
     return [np.stack([row[i] for row in rows]) if rows else np.zeros((0, _parts(_host(t)).size)) for i, t in enumerate(inputs)]
 

@@ -81,7 +81,8 @@ zeros_like, ones_like, empty_like = _like("zeros"), _like("ones"), _like("empty"
 def full_like(x, fill_value, dtype=None, device=None, requires_grad=False):
     """A tensor shaped as `x`, filled with a number."""
     out = empty_like(x, dtype, device, requires_grad)
-    out._data[...] = fill_value
+    with BACKENDS[type(out._data)].on_device_of(out._data):
+        out._data[...] = fill_value
     return out
 
 

@@ -70,7 +70,7 @@ def gpu(monkeypatch):
         addresses.add(array.ctypes.data)
         return array
     backend = types.SimpleNamespace(empty_pinned=empty_pinned, is_pinned=lambda a: a.ctypes.data in addresses, require_device=lambda index=None: None,
-                                    Array=Pinned, name="cupy", copies=copies)
+                                    Array=Pinned, name="cupy", copies=copies, several=lambda: False)
     backend.from_host = lambda a, index=None, non_blocking=False: copies.append(("there", non_blocking)) or a.copy().view(Pinned)
     backend.to_host = lambda a, non_blocking=False: copies.append(("back", non_blocking)) or np.asarray(a).copy()
     backend.index_of, backend.asarray, backend.COMPUTES_HALF_IN_FLOAT32, backend.xp = lambda a: 0, np.asarray, False, np

@@ -18,6 +18,19 @@ T.asarray(np.arange(3), device=D, copy=True)
 T.linalg.cholesky_ex(-T.eye(2, device=D))[1]
 """
 
+# Also run on the second GPU while the first is the current one.
+ON_THE_SECOND = """
+x = T.arange(6.0, device=D).reshape(2, 3); [x * 2 + x, x.sqrt(), x.sum(1), x.double(), x.half() + 1, x.T.clone(), T.cat([x, x]), x @ x.T, x.sort()[0]]
+x = T.arange(6.0, device=D); [x[x > 2], x[[1, 0]], T.where(x > 2, x, 0.0), x.masked_select(x > 3), x.cumsum(0), T.full_like(x, 3)]
+x = T.arange(6.0, device=D); x.add_(1); x[x > 2] = 0.0; x[1:3] *= 3; x.put_(T.tensor([0], device=D), x[:1]); x.resize_(8)[:6]
+x = T.arange(3.0, device=D).requires_grad_(); (x * x.detach()[[0, 0, 1]]).sum().backward(); x.grad
+x = T.arange(3.0, device=D).requires_grad_(); y = x * 2; y.retain_grad(); y[x > 1] = 0.0; y.sum().backward(); [x.grad, y.grad]
+x = T.arange(3.0, device=D).requires_grad_(); T.autograd.grad(T.autograd.grad((x ** 3).sum(), x, create_graph=True)[0].sum(), x)
+T.func.jacrev(lambda a: a ** 2)(T.arange(3.0, device=D))
+x = T.arange(3.0, device=D); [copy.deepcopy(x), x.int().bincount(), x.histc(3), x.repeat_interleave(T.tensor([1, 0, 2]))]
+S = T.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 2), device=D); [S.to_dense(), S.coalesce().values(), T.eye(2, device=D).to_sparse()]
+"""
+
 
 def outcome(program, device):
     """The values of a program's last expression."""
@@ -25,7 +38,9 @@ def outcome(program, device):
     scope = {"T": ringgrad, "D": device, "np": np, "copy": copy}
     exec("\n".join(lines), scope)
     found = eval(last, scope)
-    return [*map(described, found)] if isinstance(found, (list, tuple)) else described(found)
+    found = [*found] if isinstance(found, (list, tuple)) else [found]
+    assert [str(t.device) for t in found] == [str(ringgrad.empty(0, device=device).device)] * len(found)
+    return [*map(described, found)]
 
 
 def described(x):
@@ -36,6 +51,18 @@ def described(x):
 @pytest.mark.parametrize("program", PROGRAMS.strip().splitlines())
 def test_values_are_those_of_the_cpu(program, executed):
     assert outcome(program, "cuda") == outcome(program, "cpu")
+
+
+@pytest.mark.parametrize("program", (PROGRAMS + ON_THE_SECOND.lstrip()).strip().splitlines())
+def test_what_lies_on_another_gpu_is_computed_there(program, executed):
+    """CuPy warns, which is an error here, where the current GPU reads another's memory."""
+    assert ringgrad.cuda.current_device() == 0
+    assert outcome(program, "cuda:1") == outcome(program, "cpu")
+
+
+def test_two_gpus_in_one_operation_are_refused(executed):
+    with pytest.raises(RuntimeError, match="found at least two devices, cuda:0 and cuda:1"):
+        ringgrad.ones(2, device="cuda:0") + ringgrad.ones(2, device="cuda:1")
 
 
 @pytest.mark.parametrize("function", ["inv", "cholesky"])
