@@ -1,7 +1,9 @@
 """The version that programs see: torch's, of which ringgrad follows the behaviour, with ringgrad's name as the local part."""
+import importlib
+import importlib.util
 import re
 
-__all__ = ["TorchVersion", "__version__", "cuda", "debug", "git_version", "hip", "torchvision_version", "xpu"]
+__all__ = ["TorchVersion", "__version__", "cuda", "debug", "git_version", "hip", "torchvision_version", "xpu"]  # noqa: F822 - `cuda` is found below
 
 
 class TorchVersion(str):
@@ -60,9 +62,18 @@ def _local(version):
 
 __version__ = TorchVersion("2.13.0+ringgrad")
 torchvision_version = "0.28.0+ringgrad"
-cuda = None
 hip = None
 xpu = None
 rocm = None
 debug = False
 git_version = "unknown"
+
+
+def __getattr__(name):
+    """`cuda`: the version of CUDA that CuPy was built with, such as "13.0"; None where there is no CuPy, which is imported for the answer."""
+    if name != "cuda":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if importlib.util.find_spec("cupy") is None:
+        return None
+    number = importlib.import_module("cupy.cuda.runtime").runtimeGetVersion()
+    return f"{number // 1000}.{number % 1000 // 10}"

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 import ringgrad
+from ringgrad.compat import version
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,10 @@ def test_properties():
     assert "H200" in ringgrad.cuda.get_device_name()
     properties = ringgrad.cuda.get_device_properties(0)
     assert (properties.multi_processor_count, properties.total_memory) == (132, 150754820096)
+
+
+def test_programs_learn_the_version_of_cuda():
+    assert version.cuda == "13.0"
 
 
 def test_copies(executed):
