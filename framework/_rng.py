@@ -112,8 +112,8 @@ class Generator:
         return self._source.reserve(n)
 
     def lend(self, n, use):
-        """On CUDA: call use(state) with {seed, counter}, from which a kernel draws `n` numbers as `below` would; the stream goes on behind."""
-        self._source.lend(n, use)
+        """On CUDA: use(state), {seed, counter}, from which a kernel draws `n` numbers as `below` would; the stream goes on behind."""
+        return self._source.lend(n, use)
 
     def permutation(self, n):
         """The numbers 0 ... n - 1 in random order, int64."""

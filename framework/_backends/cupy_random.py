@@ -70,10 +70,11 @@ class CudaSource:
             return state
 
     def lend(self, n, use):
-        """Call use(state): whoever draws `n` numbers itself, in a kernel on the current stream, as `below` would.  The stream goes on behind."""
+        """use(state), for who draws `n` numbers itself, in a kernel on the current stream, as `below` would.  The stream goes on behind."""
         with self._device, self._lock:
-            use(self._pair)
+            result = use(self._pair)
             self._run("advance", 1, 1, self._pair, np.uint64(-(-n // PER_BLOCK["below_float32"])))
+            return result
 
     def _draw(self, kernel, shape, dtype, *more):
         n = math.prod(shape)

@@ -1,6 +1,8 @@
 """Dropout: drawn and applied in one launch, which keeps no mask: the backward pass draws it again from 16 bytes.  And the application of a mask
 that is given.  See family.py for the words of the text.
 """
+import functools
+
 import numpy as np
 
 from .. import _rng
@@ -54,27 +56,25 @@ def forward(xp, x, mask, scale):
     return y
 
 
-def _drop(xp, x, state, drawn, p):
+def _drop(xp, x, drawn, p, state):
     x, y = xp.ascontiguousarray(x), xp.empty(x.shape, x.dtype)
     FAMILY.launch(xp, "drop", x, *flat_grid(-(-x.size // PER_THREAD[x.dtype.char])), x, y, state, drawn, I64(x.size), np.float32(1.0 - p),
                   number(x)(keep_scale(p)))
     return y
 
 
-def drawn_and_applied(xp, x, p):
+def drawn_and_applied(xp, x, drawn, p):
     """The op `drop` on CuPy arrays."""
-    if not FAMILY.takes(x):
-        return drop.formula(xp, x, p)
-    drawn, made = xp.empty((2,), np.int64), []
-    _rng.generator_beside(x).lend(x.size, lambda state: made.append(_drop(xp, x, state, drawn.view(np.uint64), p)))
-    return made[0], drawn
+    if not FAMILY.takes(x) or drawn.dtype.kind == "b":
+        return drop.formula(xp, x, drawn, p)
+    return _rng.generator_beside(x).lend(x.size, functools.partial(_drop, xp, x, drawn.view(np.uint64), p))
 
 
-def drawn_again(xp, g, out, p):
+def drawn_again(xp, g, drawn, p):
     """The gradient of `drawn_and_applied`."""
-    if not FAMILY.takes(g[0]) or out[1].dtype.kind == "b":
-        return drop.rules[0].formula(xp, g, out, p)
-    return _drop(xp, g[0], out[1].view(np.uint64), None, p)
+    if not FAMILY.takes(g) or drawn.dtype.kind == "b":
+        return drop.rules[0].formula(xp, g, drawn, p)
+    return _drop(xp, g, None, p, drawn.view(np.uint64))
 
 
 def register():

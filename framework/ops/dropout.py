@@ -35,23 +35,24 @@ def _(xp, g, mask, scale):
     return masked_scale.forward(xp, g, mask, scale)
 
 
-@op(promote=floats_only("dropout"), random=True, fast=False, grad_name="NativeDropout")
-def drop(xp, x, p: float):
-    """(masked_scale of x and a mask with keep_scale(p), what was drawn): the mask, or, by the kernel, the state it can be drawn from again."""
-    mask = keep_mask.forward(xp, x, p)
-    return masked_scale.forward(xp, x, mask, keep_scale(p)), mask
+@op(promote=floats_only("dropout"), random=True, broadcasts=False, grad_name="NativeDropout")
+def drop(xp, x, drawn, p: float):
+    """masked_scale of x and a mask that is drawn, with keep_scale(p).
 
-
-drop.gives_away = 1  # the rule reads what was drawn only
+    drawn: what was drawn is written into it: the mask, or by the kernel, which keeps none, the state {seed, counter} that it is drawn from again, (2)
+    int64
+    """
+    drawn[...] = keep_mask.forward(xp, x, p)
+    return masked_scale.forward(xp, x, drawn, keep_scale(p))
 
 
 @drop.vjp("x")
-def _(xp, g, out, p):
-    return g[0] * mask_of(out[1], g[0].shape, p) * keep_scale(p)
+def _(xp, g, drawn, p):
+    return g * mask_of(drawn, g.shape, p) * keep_scale(p)
 
 
 def mask_of(drawn, shape, p):
-    """The mask from what `drop` gives beside its result."""
+    """The mask from what `drop` has written."""
     raw = unwrap(drawn)
     if raw.dtype.kind == "b":
         return drawn
