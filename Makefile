@@ -31,6 +31,7 @@ SPREAD = --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
+unexport PYTHONDONTWRITEBYTECODE  # the suite starts hundreds of processes, which would compile the package anew
 
 .PHONY: demo test test-slow lint bench kernels gpu gpu-smoke gpu-bench gpu-published stubs compatibility oracle openmpi test-openmpi cupy test-cupy test-fast-cpu clean
 
