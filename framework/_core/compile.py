@@ -39,6 +39,8 @@ def fast_function(op, operator=False):
     function = _compiled_when_called(op, operator)
     function.__name__ = function.__qualname__ = op.name
     function.__doc__, function.__module__, function.op = op.__doc__, op.forward.__module__, op
+    if not operator and op.order == (*op.inputs, *op.attrs) and not op.variadic:
+        op.quick = function
     return function
 
 

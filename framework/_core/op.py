@@ -77,6 +77,7 @@ class Op:
         self.in_float32 = None  # an op that gives for half precision what this one gives for it in float32: for autocast on a GPU, in place of a cast
         self.writer = None  # writer(target, *others, **attrs) writes the result over an array where it can, and says whether it did
         self.lists = variadic or several  # run_plain's way may be taken for its list of inputs or outputs
+        self.quick = None  # the function that compile.py made of it, where that takes inputs and then attributes: for tracers that pass operations on
         self.rules_take_tensors = False  # saved values come to its rules as Tensors even when the pass is not recorded
         self.grad_name = (grad_name or "".join(w[:1].upper() + w[1:] for w in self.name.split("_"))) + "Backward0"
         if grad_name and "::" in grad_name:
@@ -236,6 +237,10 @@ class Op:
         if needs and state.grad and self.rules and (type(outputs) is list or outputs._data.dtype.kind in "fcV"):
             record(self, inputs, raw, converted, outputs, attrs)
         return tuple(outputs) if type(outputs) is list else outputs
+
+    def pass_on(self, inputs, attrs):
+        """`apply`, by the quick path where there is one: for a tracer that lets an operation run as it is."""
+        return self.apply(inputs, attrs) if self.quick is None else self.quick(*inputs, *[attrs[n] for n in self.attrs])
 
     def compute(self, raw, attrs):
         """(backend, inputs as the formula saw them, its result) for raw arrays.  Errors of the array library come out in torch's words."""

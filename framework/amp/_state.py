@@ -52,27 +52,27 @@ def _tracer(outer):
 def _run(op, inputs, attrs):
     device_type = _device_type(inputs)
     if not settings.enabled.get(device_type):
-        return op.apply(inputs, attrs)
+        return op.pass_on(inputs, attrs)
     policies = _policies.for_device(device_type)
     policy = _policy_of_callers(policies, sys._getframe(2)) or policies.ops.get(op.name)
     if policy is None or policy == "as_is":
-        return op.apply(inputs, attrs)
+        return op.pass_on(inputs, attrs)
     if policy == "refused":
         raise RuntimeError("torch.nn.functional.binary_cross_entropy and torch.nn.BCELoss are unsafe to autocast.\nMany models use a sigmoid "
                            "layer right before the binary cross entropy layer.\nIn this case, combine the two layers using "
                            "torch.nn.functional.binary_cross_entropy_with_logits\nor torch.nn.BCEWithLogitsLoss.  "
                            "binary_cross_entropy_with_logits and BCEWithLogits are\nsafe to autocast.")
     if policy == "follow":
-        return _following(inputs[0], op.apply(inputs, attrs))
+        return _following(inputs[0], op.pass_on(inputs, attrs))
     if policy == "float32_unless_typed" and attrs.get("dtype") is not None:
-        return op.apply(inputs, attrs)
+        return op.pass_on(inputs, attrs)
     recurrent = op.name in ("lstm_layer", "gru_layer")
     if policy == "gates" and not recurrent:
-        return op.apply(inputs, attrs)
+        return op.pass_on(inputs, attrs)
     target = _target(policy, inputs, device_type)
     if op.in_float32 is not None and device_type == "cuda" and target is _dtypes.float32 and _dtypes.is_half(inputs[0]._data.dtype):
-        return op.in_float32.apply((inputs[0], *[_cast(t, target, device_type) for t in inputs[1:]]), attrs)
-    result = op.apply(tuple([_cast(t, target, device_type) for t in inputs]), attrs)
+        return op.in_float32.pass_on((inputs[0], *[_cast(t, target, device_type) for t in inputs[1:]]), attrs)
+    result = op.pass_on(tuple([_cast(t, target, device_type) for t in inputs]), attrs)
     return _recurrent_types(op, inputs, attrs, result, target, policy) if recurrent and device_type == "cpu" else result
 
 
