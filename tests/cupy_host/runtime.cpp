@@ -26,7 +26,7 @@ enum { OK = 0, INVALID_VALUE = 1, NO_MEMORY = 2, INVALID_DEVICE = 101, PEER_UNSU
        CAPTURE_UNMATCHED = 903, CAPTURE_UNJOINED = 904, CAPTURED_EVENT = 907 };
 
 typedef std::vector<std::function<int()>> Work;
-struct Capture { Work work; bool broken = false; std::set<void*> joined; void* origin; };
+struct Capture { Work work; bool broken = false; std::set<void*> away, members; void* origin; };  // away: members that have not come home
 struct Stream { unsigned flags; int priority, device; std::shared_ptr<Capture> capture; };
 struct Event { unsigned flags; bool recorded; int device; std::chrono::steady_clock::time_point when; std::shared_ptr<Capture> capture; };
 struct Block { size_t size; int device, type; };  // type: 1 pinned host memory, 2 device, as cudaMemoryType
@@ -226,9 +226,10 @@ API int cudaStreamWaitEvent(void* handle, Event* event, unsigned) {
     if (event->capture && !stream->capture) {
         if (stream->flags == 0 && (uintptr_t)handle <= 2) return CAPTURE_UNSUPPORTED;
         stream->capture = event->capture;
-        event->capture->joined.insert(stream);
+        event->capture->away.insert(stream);
+        event->capture->members.insert(stream);
     } else if (event->capture && event->capture == stream->capture && stream == event->capture->origin) {
-        event->capture->joined.clear();  // the origin waits: whoever recorded the event came home, with what it waited for
+        event->capture->away.clear();  // the origin waits: whoever recorded the event came home, with what it waited for
     }
     return OK;
 }
@@ -246,8 +247,8 @@ API int cudaStreamEndCapture(void* handle, Work** out) {
     auto capture = resolve(handle)->capture;
     if (!capture || capture->origin != resolve(handle)) return CAPTURE_UNMATCHED;
     --captures;
-    bool unjoined = !capture->joined.empty();
-    for (void* stream : capture->joined) ((Stream*)stream)->capture = nullptr;
+    bool unjoined = !capture->away.empty();
+    for (void* stream : capture->members) ((Stream*)stream)->capture = nullptr;
     resolve(handle)->capture = nullptr;
     if (capture->broken) return CAPTURE_INVALIDATED;
     if (unjoined) return CAPTURE_UNJOINED;

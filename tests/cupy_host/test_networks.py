@@ -1,4 +1,4 @@
-"""Small networks take three steps under CuPy: the losses are the CPU's, in float32 and under bfloat16 autocast."""
+"""Small networks take three steps under CuPy: the losses are the CPU's, in float32 and under bfloat16 autocast, and as captured steps."""
 import numpy as np
 import pytest
 
@@ -94,3 +94,23 @@ def test_losses_are_those_of_the_cpu(name, half, executed):
     here, there = losses("cpu", *NETWORKS[name], half), losses("cuda", *NETWORKS[name], half)
     assert here[-1] < here[0]
     np.testing.assert_allclose(there, here, rtol=3e-2 if half else 1e-5)
+
+
+@pytest.mark.parametrize("name", ["MLP", "char-GPT"])
+def test_a_captured_step_is_the_step(name, executed):
+    build, make_optimizer, x, y = NETWORKS[name]
+
+    def steps(wrap, device):
+        rg.manual_seed(0)
+        model = build().to(device)
+        optimizer, x_there, y_there = make_optimizer(model.parameters()), rg.from_numpy(x).to(device), rg.from_numpy(y).to(device)
+
+        def step():
+            loss = nn.functional.cross_entropy(model(x_there), y_there)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+        run = wrap(step)
+        return [run().item() for _ in range(2 * STEPS)]  # half of them before the capture
+    np.testing.assert_allclose(steps(rg.compile_step, "cuda"), steps(lambda step: step, "cpu"), rtol=1e-5)
