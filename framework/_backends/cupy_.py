@@ -22,7 +22,7 @@ ARRAY_TYPES = (cupy.ndarray,)
 COMPUTES_HALF_IN_FLOAT32 = True  # formulas; kernels take halves as they are: Op.widens_half
 allocator = Allocator(cupy)  # all device memory comes from it
 allocator.install()
-_current = cupy.cuda.runtime.getDevice
+current_device = cupy.cuda.runtime.getDevice
 _forked = []  # not empty in a child of a process that had this module: CUDA does not go on there
 
 if hasattr(os, "register_at_fork"):
@@ -156,4 +156,4 @@ def several():
 
 def is_current(array):
     """Whether `array` lies on the current device."""
-    return array.data.device_id == _current()
+    return array.data.device_id == current_device()

@@ -3,6 +3,8 @@
 CuPy's functions work on the current device and put their results there: a program that never says `cuda.set_device` would compute on the first GPU
 what lies on another.  With one GPU there is nothing to ask, and kernels run as they are.
 """
+import contextlib
+
 from .._backends import BACKENDS
 from .._backends.sparse_ import SparseArray
 from . import errors
@@ -24,13 +26,17 @@ def placed(op, fn, backend):
     """`fn`, what computes `op` on GPUs, on the device of its operands.  RuntimeError where those of an op that promotes them lie on several."""
     if not backend.several():
         return fn
+    kind, current = backend.Array, backend.current_device
 
     def on_its_gpu(xp, *arrays, **attrs):
-        if op.promote is not None and len({a.data.device_id for a in arrays if type(a) is backend.Array}) > 1:
-            raise errors.mixed_devices(op, arrays)
-        device = device_to_enter(arrays)
-        if device is None:
+        here = current()
+        for a in arrays:
+            if type(a) is list or type(a) is kind and a.data.device_id != here:
+                break
+        else:
             return fn(xp, *arrays, **attrs)
-        with device:
+        if op.promote is not None and len({a.data.device_id for a in arrays if type(a) is kind}) > 1:
+            raise errors.mixed_devices(op, arrays)
+        with device_to_enter(arrays) or contextlib.nullcontext():
             return fn(xp, *arrays, **attrs)
     return on_its_gpu

@@ -145,7 +145,7 @@ def run_backward(tensors, gradients, retain_graph=None, create_graph=False, inpu
         roots.append(t)
         seeds.append(g if create_graph else g._data)
     keep = create_graph if retain_graph is None else retain_graph
-    device = device_to_enter([t._data for t in roots])
+    device = device_to_enter((roots[0]._data,)) if roots else None
     if device is None:
         return engine.backward(roots, seeds, keep, create_graph, inputs, accumulate)
     with device:
