@@ -94,7 +94,7 @@ cupy: .venv-cupy/.ready
 test-cupy: export CUPY_HOST_CACHE := $(CURDIR)/.venv-cupy/compiled
 test-cupy: .venv-cupy/.ready
 	.venv-cupy/bin/python -m pytest -p tests.cupy_host.plugin --cupy-host not-launched tests/cupy_host/test_op_table.py tests/cupy_host/test_device.py \
-		tests/cupy_host/test_two_devices.py tests/cupy_host/test_host_cost.py
+		tests/cupy_host/test_two_devices.py tests/cupy_host/test_modules.py tests/cupy_host/test_host_cost.py
 	.venv-cupy/bin/python -m pytest -p tests.cupy_host.plugin --cupy-host executed tests/cupy_host/test_networks.py tests/cupy_host/test_device.py \
 		tests/cupy_host/test_tensors.py
 	.venv-cupy/bin/python -m pytest -p tests.cupy_host.plugin --cupy-host executed -m 'gpu and not slow' tests/amp/test_gpu.py tests/serialization/test_gpu.py \

@@ -11,6 +11,7 @@ from ..._dtypes import bool_
 from ..._functional.dtypes import finfo
 from ...ops.dropout import keep_scale
 from ...ops.flash_attention import avoids_softmax
+from ._causal_bias import CausalBias
 
 
 def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
@@ -28,6 +29,8 @@ def scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0.
         if t.ndim < 2:
             raise RuntimeError(f"scaled_dot_product_attention: Expected query, key, and value to all be at least 2 dimensional, but {name} has "
                                f"shape {list(t.shape)}")
+    if isinstance(attn_mask, CausalBias):
+        attn_mask = attn_mask.beside(query)
     scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
     if query.is_cuda and _without_softmax(query, key, value, attn_mask, is_causal, dropout_p, enable_gqa):
         bias, seen = _bias(attn_mask, query.dtype)
