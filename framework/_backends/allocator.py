@@ -36,7 +36,8 @@ class Allocator:
         self.xp, self.pool = xp, xp.get_default_memory_pool()
         self.highest_used, self.highest_held, self.allocations = defaultdict(int), defaultdict(int), defaultdict(int)
         self.retries = self.failures = 0
-        self.pools, self._held, self._waiting, self._lock = [self.pool], {}, [], threading.RLock()
+        self._held, self._waiting, self._lock = {}, [], threading.RLock()
+        self._count([self.pool])
         self.fault = type("OutOfMemoryError", (OutOfMemoryError, xp.cuda.memory.OutOfMemoryError),  # CuPy catches its own at some places
                           {"__module__": "ringgrad", "__init__": RuntimeError.__init__, "__reduce__": _plain})
         self.allocate = self.from_pool(self.pool)
@@ -50,13 +51,17 @@ class Allocator:
         """A new pool, counted with the others for as long as somebody holds it."""
         pool = PrivatePool(self)
         with self._lock:
-            self.pools = [*self.pools, pool.native]
+            self._count([*self.pools, pool.native])
         return pool
 
     def drop(self, native):
         """A private pool has gone; blocks of it that are in use keep their memory."""
         with self._lock:
-            self.pools = [p for p in self.pools if p is not native]
+            self._count([p for p in self.pools if p is not native])
+
+    def _count(self, pools):
+        """Let these pools be counted.  looks: the calls that tell what is in use of each, and then what each holds."""
+        self.pools, self.looks = pools, [(p.used_bytes,) for p in pools] + [(p.total_bytes,) for p in pools]
 
     def from_pool(self, pool):
         """A function for CuPy: a number of bytes -> a pointer to so many, taken from `pool`."""
@@ -66,13 +71,13 @@ class Allocator:
         def allocate(size):
             if self._held or self._waiting:
                 self.sweep()
-            pools = self.pools
+            looks = self.looks
             try:
-                if len(pools) == 1:
+                if len(looks) == 2:
                     pointer, used, held = starmap(call, ((malloc, size), used_here, held_here))
                 else:
-                    pointer, *rest = starmap(call, ((malloc, size), *[(p.used_bytes,) for p in pools], *[(p.total_bytes,) for p in pools]))
-                    used, held = sum(rest[:len(pools)]), sum(rest[len(pools):])
+                    pointer, *rest = starmap(call, ((malloc, size), *looks))
+                    used, held = sum(rest[:len(looks) // 2]), sum(rest[len(looks) // 2:])
             except MemoryError:
                 return self.try_again(malloc, size)
             at = pointer.device_id
