@@ -23,7 +23,7 @@ COMPUTES_HALF_IN_FLOAT32 = True  # formulas; kernels take halves as they are: Op
 allocator = Allocator(cupy)  # all device memory comes from it
 allocator.install()
 current_device = cupy.cuda.runtime.getDevice
-_forked = []  # not empty in a child of a process that had this module: CUDA does not go on there
+_forked: list[bool] = []  # not empty in a child of a process that had this module: CUDA does not go on there
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: _forked.append(True))

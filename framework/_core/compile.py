@@ -54,7 +54,7 @@ def apply_operator(op, inputs, attrs):
 
 def _first_call():
     """What an op's function does until it has its body; the op's parameters are put in below."""
-    return body_of()(**locals())  # type: ignore[name-defined]  # noqa: F821 - in the scope of each function
+    return body_of()(**locals())  # noqa: F821 - in the scope of each function
 
 
 def _compiled_when_called(op, operator):
