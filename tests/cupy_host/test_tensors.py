@@ -60,6 +60,27 @@ def test_what_lies_on_another_gpu_is_computed_there(program, executed):
     assert outcome(program, "cuda:1") == outcome(program, "cpu")
 
 
+def three_steps(device):
+    """The losses of three steps of a network on `device`, which nobody made the current one."""
+    nn = ringgrad.nn
+    ringgrad.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.LayerNorm(8), nn.Linear(8, 3)).to(device)
+    optimizer = ringgrad.optim.AdamW(model.parameters(), lr=0.1)
+    x, y, losses = ringgrad.arange(8.0).reshape(2, 4).to(device) / 8, ringgrad.tensor([0, 2], device=device), []
+    for _ in range(3):
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(model(x), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
+def test_a_network_trains_on_another_gpu(executed):
+    np.testing.assert_allclose(three_steps("cuda:1"), three_steps("cpu"), rtol=1e-5)
+
+
 def test_two_gpus_in_one_operation_are_refused(executed):
     with pytest.raises(RuntimeError, match="found at least two devices, cuda:0 and cuda:1"):
         ringgrad.ones(2, device="cuda:0") + ringgrad.ones(2, device="cuda:1")
