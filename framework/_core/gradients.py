@@ -28,9 +28,10 @@ def accumulate(leaf, g):
             g = g.copy(order="K" if g.strides == want.strides else "C")  # a weight with its channels last gets a gradient like it
         leaf._grad = wrap(g)
     elif held._requires_grad:
-        leaf._grad = wrap(held._data + g)
+        leaf._grad = wrap(total(held._data, g))
     else:
-        held._data += g if type(g) is type(want) else _beside(g, want)
+        g = g if type(g) is type(want) else _beside(g, want)
+        held._data += g.dense() if type(g) is SparseArray and type(held._data) is type(want) else g
         held._cell[0] += 1
 
 
@@ -43,7 +44,9 @@ def _owned(g):
 def total(held, g):
     """held + g."""
     add = SUMS.get(type(held))
-    return held + g if add is None else add(held, g)
+    if add is None:
+        return held + g
+    return g + held if type(g) is SparseArray else add(held, g)  # CuPy refuses what it does not know
 
 
 def _beside(g, want):

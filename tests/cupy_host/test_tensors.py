@@ -14,6 +14,8 @@ S = T.eye(2, device=D).to_sparse(); S.mul_(3.0)
 S = T.eye(2, device=D).to_sparse(); T.ones(2, 2, device=D) * S
 x = T.ones(2, device=D, requires_grad=True); y = x * 3; e = T.autograd.graph.get_gradient_edge(y); T.autograd.grad(y.sum(), e)
 x = T.ones(2, 3, device=D); a, b = copy.deepcopy([x, x.T[1]]); b.zero_(); a
+w = T.ones(3, 2, device=D).requires_grad_(); s = F.embedding(T.tensor([1], device=D), w, sparse=True).sum(); (s + w.sum()).backward(); w.grad
+w = T.ones(3, 2, device=D).requires_grad_(); w.sum().backward(); F.embedding(T.tensor([1], device=D), w, sparse=True).sum().backward(); w.grad
 T.asarray(np.arange(3), device=D, copy=True)
 T.linalg.cholesky_ex(-T.eye(2, device=D))[1]
 """
@@ -35,7 +37,7 @@ S = T.sparse_coo_tensor([[0, 1], [1, 0]], [1.0, 2.0], (2, 2), device=D); [S.to_d
 def outcome(program, device):
     """The values of a program's last expression."""
     *lines, last = program.split("; ")
-    scope = {"T": ringgrad, "D": device, "np": np, "copy": copy}
+    scope = {"T": ringgrad, "D": device, "F": ringgrad.nn.functional, "np": np, "copy": copy}
     exec("\n".join(lines), scope)
     found = eval(last, scope)
     found = [*found] if isinstance(found, (list, tuple)) else [found]
