@@ -239,8 +239,8 @@ class Op:
         return tuple(outputs) if type(outputs) is list else outputs
 
     def pass_on(self, inputs, attrs):
-        """`apply`, by the quick path where there is one: for a tracer that lets an operation run as it is."""
-        return self.apply(inputs, attrs) if self.quick is None else self.quick(*inputs, *[attrs[n] for n in self.attrs])
+        """`apply`, by the quick path where there is one and no hooks wait for what it saves: for a tracer that lets an operation run as it is."""
+        return self.apply(inputs, attrs) if self.quick is None or state.saved_hooks else self.quick(*inputs, *[attrs[n] for n in self.attrs])
 
     def compute(self, raw, attrs):
         """(backend, inputs as the formula saw them, its result) for raw arrays.  Errors of the array library come out in torch's words."""
