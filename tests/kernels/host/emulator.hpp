@@ -9,6 +9,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+#include <memory>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -38,7 +39,7 @@ struct Fiber { ucontext_t context; What what; };
 struct Job { void (*body)(void*); void* data; };
 
 static std::vector<Fiber> fibers;
-static std::vector<char> stacks;
+static std::unique_ptr<char[]> stacks;  // not zeroed: a thread touches a page or two of its own, and every library has its stacks
 static ucontext_t scheduler;
 static unsigned current;
 static Job job;
@@ -112,7 +113,7 @@ static int run_grid(const unsigned* grid, const unsigned* block) {
     blockDim = {block[0], block[1], block[2]};
     unsigned count = block[0] * block[1] * block[2];
     if (!count || count > 1024 || !grid[0] || !grid[1] || !grid[2] || grid[1] > 65535 || grid[2] > 65535) return 2;
-    if (fibers.size() < count) { fibers.resize(count); stacks.resize(count * STACK); }
+    if (fibers.size() < count) { fibers.resize(count); stacks.reset(new char[count * STACK]); }
     for (unsigned z = 0; z < grid[2]; ++z)
         for (unsigned y = 0; y < grid[1]; ++y)
             for (unsigned x = 0; x < grid[0]; ++x) {
