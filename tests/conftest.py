@@ -64,6 +64,14 @@ def pytest_collection_finish():
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def kept():
+    """Nor need they look at what a file of tests has left in caches, its own and the libraries'."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 @dataclass
 class Ran:
     """How a run on several ranks ended.

@@ -31,8 +31,7 @@ MORE = {"DistributedSampler": {"exact"}}  # arguments that torch has not
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
     """After an error torch's workers look every five seconds whether they are still needed; here more often."""
-    for module in (torch.utils.data._utils, torch.utils.data._utils.worker):
-        monkeypatch.setattr(module, "MP_STATUS_CHECK_INTERVAL", 0.2)
+    monkeypatch.setattr(torch.utils.data._utils.worker, "MP_STATUS_CHECK_INTERVAL", 0.2)
 
 
 @pytest.mark.parametrize("name", ROWS)
