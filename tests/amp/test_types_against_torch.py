@@ -38,6 +38,7 @@ def types(sample, library, arrays, region):
     return [name_of(o.dtype) if hasattr(o, "detach") else None for o in outputs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("low", ["bfloat16", "float16"])
 def test_rows(group, low):

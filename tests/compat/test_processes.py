@@ -99,6 +99,7 @@ def test_spawn_raises_what_a_process_raised(run_program):
         "exited 0 3 None process 0 terminated with exit code 3", "exited 0 -9 SIGKILL process 0 terminated with signal SIGKILL", "True 1"]
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_spawn_says_what_torch_says(run_program):
     pytest.importorskip("torch", reason="PyTorch is not installed: make oracle")

@@ -201,6 +201,7 @@ def ranks(array):
     return array.ravel()[:3], array.ravel()[:1].reshape(())
 
 
+@pytest.mark.slow
 @rows(BINARY)
 def test_promotion(sample):
     """Every pair of dtypes, as tensors with dimensions and of none, and beside Python numbers."""

@@ -150,6 +150,7 @@ def test_killed_after_the_first_epoch_and_resumed_it_ends_as_if_nothing_had_happ
     assert resumed.scalars("loss") == whole.scalars("loss")
 
 
+@pytest.mark.slow
 def test_without_data_and_network_it_takes_the_bundled_digits(starter, needs, run_command, rank_environment, tmp_path):
     start = starter("ringgrad-run")
     needs(start, *NEEDED)

@@ -165,6 +165,7 @@ def test_what_is_found(name, oracle):
     the_same(got, expected, 1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("name", DETECTORS)
 def test_what_is_learnt(name, oracle):

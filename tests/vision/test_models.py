@@ -57,6 +57,7 @@ def regnets_of_numbers(theirs, monkeypatch):
     monkeypatch.setattr(theirs.models.regnet.BlockParams, "from_init_params", with_values)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("name", models.list_models())
 def test_state(name, theirs, nothing_is_drawn, regnets_of_numbers):
