@@ -26,7 +26,7 @@ DATA   ?= runs/data
 TESTS  ?= tests
 WORKERS ?= auto
 GPU_PYTHON ?= $(PYTHON)
-# A file of tests stays in one process: what it compiles and computes once serves all its tests.  A worker takes up to 4 GB.
+# A file of tests stays in one process: what it compiles and computes once serves all its tests.  A worker took up to 2.1 GB.
 SPREAD = --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile
 
 export OMP_NUM_THREADS ?= 1

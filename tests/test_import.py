@@ -22,21 +22,26 @@ def fresh(code, **environment):
     return done.stdout.strip()
 
 
-def test_import_does_little_over_numpys():
-    """Counted, for a time on a busy machine says little: `make bench` prints it beside NumPy's, at most 150 ms."""
-    calls, modules = map(int, fresh("""
-        import sys, numpy
-        calls, before = 0, len(sys.modules)
-        def count(frame, event, argument):
-            global calls
-            calls += event in ("call", "c_call")
-        sys.setprofile(count)
-        import ringgrad
-        sys.setprofile(None)
-        print(calls, len(sys.modules) - before)
-    """).split())
-    assert calls < 100_000, f"import ringgrad calls {calls} functions"
-    assert modules < 240, f"import ringgrad loads {modules} modules beside NumPy's"
+def test_import_does_little_over_numpys(tmp_path):
+    """Counted, for a time on a busy machine says little: `make bench` prints it, at most 150 ms.
+
+    The first process keeps the byte code for the second, whatever this one was told.
+    """
+    for _ in range(2):
+        counted = fresh("""
+            import sys, numpy
+            calls, before = 0, len(sys.modules)
+            def count(frame, event, argument):
+                global calls
+                calls += event in ("call", "c_call")
+            sys.setprofile(count)
+            import ringgrad
+            sys.setprofile(None)
+            print(calls, len(sys.modules) - before)
+        """, PYTHONDONTWRITEBYTECODE="", PYTHONPYCACHEPREFIX=str(tmp_path))
+    calls, modules = map(int, counted.split())
+    assert calls < 90_000, f"import ringgrad calls {calls} functions"
+    assert modules < 210, f"import ringgrad loads {modules} modules beside NumPy's"
 
 
 def test_import_loads_no_optional_library():

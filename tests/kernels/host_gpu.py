@@ -216,7 +216,7 @@ def build(code, names, folder, sanitize):
 
 def parsed(folder, options):
     """The folder of the emulator's header as g++ has read it, once for all sources: half the time of a small one is the header."""
-    place = Path(folder) / ("header_" + str(len(options)))
+    place = Path(folder) / ("header, sanitized" if options else "header")
     if not place.exists():
         place.mkdir()
         compile_here(folder, *options, "-x", "c++-header", HERE / "emulator.hpp", "-o", place / "emulator.hpp.gch")
@@ -228,7 +228,6 @@ def compile_here(folder, *arguments):
     command = [compiler(), "-std=c++17", "-O1", "-ffp-contract=off", "-w", "-fPIC", *map(str, arguments)]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S)
     assert result.returncode == 0, result.stderr
-
 
 
 class Backend:
